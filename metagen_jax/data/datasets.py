@@ -1,0 +1,71 @@
+"""What a loaded dataset is: three splits of images with labels, or of one text as tokens."""
+
+import dataclasses
+
+import numpy as np
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ImageSplit:
+    """N labelled images.
+
+    Attributes:
+      images: `(N, H, W, C)` uint8, 0 is black.
+      labels: `(N,)` int32, positions in the dataset's `class_names`.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ImageDataset:
+    """Labelled images in three splits that share no example.
+
+    Attributes:
+      class_names: one name for each label, in the order of the labels.
+      notes: what was done to the data while it was read, in plain sentences.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    train: ImageSplit
+    validation: ImageSplit
+    test: ImageSplit
+    notes: tuple[str, ...] = ()
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.class_names)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width, channels."""
+        _, height, width, channels = self.train.images.shape
+        return height, width, channels
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TextDataset:
+    """A text as characters, in three splits that share no position.
+
+    Attributes:
+      vocabulary: the characters in sorted order; the position of a character is its token.
+      train, validation, test: `(T,)` uint8, or uint16 for more than 256 characters.
+      notes: what was done to the text while it was read, in plain sentences.
+    """
+
+    name: str
+    vocabulary: str
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    notes: tuple[str, ...] = ()
+
+
+Dataset = ImageDataset | TextDataset

@@ -1,0 +1,55 @@
+"""A dataset as one `.npz` file with the same bytes every time."""
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from metagen_jax.data.datasets import SPLITS, Dataset, ImageDataset
+
+
+def dataset_arrays(dataset: Dataset) -> dict[str, np.ndarray]:
+    """Returns the arrays by which a dataset is written to a file, in the order of the file.
+
+    Images: `train_images`, `train_labels`, the same for `validation` and `test`, and `class_names` as text.
+    Text: `train_tokens`, `validation_tokens`, `test_tokens`, and `vocabulary`, one string.
+    """
+    if isinstance(dataset, ImageDataset):
+        arrays = {}
+        for split in SPLITS:
+            arrays[f"{split}_images"] = getattr(dataset, split).images
+            arrays[f"{split}_labels"] = getattr(dataset, split).labels
+        return arrays | {"class_names": np.array(dataset.class_names)}
+    tokens = {f"{split}_tokens": getattr(dataset, split) for split in SPLITS}
+    return tokens | {"vocabulary": np.array(dataset.vocabulary)}
+
+
+def save_npz(dataset: Dataset, path: str | Path) -> None:
+    """Writes a dataset so that `numpy.load(path, allow_pickle=False)` reads it back."""
+    write_npz(dataset_arrays(dataset), path)
+
+
+def write_npz(arrays: Mapping[str, np.ndarray], path: str | Path) -> None:
+    """Writes named arrays, compressed; the same arrays give the same bytes, whenever and wherever that is done."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, array in arrays.items():
+            entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))  # no clock
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.create_system = 3  # the same on every operating system
+            entry.external_attr = 0o644 << 16
+            content = io.BytesIO()
+            np.lib.format.write_array(content, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
+            archive.writestr(entry, content.getvalue())
+
+
+def sha256(dataset: Dataset) -> str:
+    """Returns the fingerprint of everything that training and scoring can see of a dataset; not of its name."""
+    digest = hashlib.sha256()
+    for name, array in dataset_arrays(dataset).items():
+        array = np.ascontiguousarray(array)
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,26 @@
+"""What a source is asked for."""
+
+import dataclasses
+from pathlib import Path
+
+
+@dataclasses.dataclass(frozen=True)
+class DataRequest:
+    """The part of a spec that decides how data are read.
+
+    Attributes:
+      path: the file or folder; for embedded data, the name of the set.
+      image_size: side of the square to which images are resized; None keeps the size that they have.
+      channels: 1 for gray, 3 for RGB, 4 for RGBA; None keeps what the images have.
+      validation_fraction, test_fraction: shares of the data, where the data do not come divided.
+      max_examples: keeps at most so many training images, or training characters of a text.
+      context_window: how many characters a text model reads; each split has to hold one window and its next character.
+    """
+
+    path: Path
+    image_size: int | None = None
+    channels: int | None = None
+    validation_fraction: float = 0.1
+    test_fraction: float = 0.1
+    max_examples: int | None = None
+    context_window: int = 128

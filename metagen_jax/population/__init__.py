@@ -1,0 +1,1 @@
+"""Many candidates of different sizes, trained in one compiled program."""

@@ -1,0 +1,204 @@
+"""One compiled program that trains a chunk of candidates of one structure, whatever their sizes."""
+
+import dataclasses
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from metagen_jax.population.devices import AXIS
+from metagen_jax.population.weights import Structure, Weights, cut, pad, with_values
+from metagen_jax.synth import named_axes
+from metagen_jax.synth.named_axes import Size
+
+
+class Hyperparameters(NamedTuple):
+    """Numbers of the training that differ between candidates; every field is `(N,)` float32."""
+
+    learning_rate: Any
+    weight_decay: Any
+    warmup_steps: Any
+
+
+class Population(NamedTuple):
+    """N candidates in training; the leading axis of every leaf is sharded over the mesh.
+
+    Attributes:
+      params: the padded parameters, every leaf `(N, ...)`.
+      opt_state: the optimiser's state, every leaf `(N, ...)`.
+      sizes: true length of each searched axis, `(N,)` int32.
+      hyperparameters: fields `(N,)`.
+      alive: `(N,)` bool, False from the step on at which a loss or gradient was not finite; its numbers stay frozen.
+    """
+
+    params: Any
+    opt_state: Any
+    sizes: dict[str, jax.Array]
+    hyperparameters: Hyperparameters
+    alive: jax.Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One candidate as the trainer sees it: how large, how trained, from which weights."""
+
+    sizes: Mapping[str, int]
+    hyperparameters: Hyperparameters
+    weights: Weights
+
+
+class Program:
+    """A structure built at allocated sizes; trains chunks of `num_devices * width` candidates.
+
+    Args:
+      structure: the rendered program.
+      allocated: length of each searched axis, at least that of every candidate.
+      width: candidates that each device trains side by side under `vmap`.
+      mesh: the devices, from `population_mesh`.
+    """
+
+    def __init__(self, structure: Structure, allocated: Mapping[str, int], width: int, mesh: jax.sharding.Mesh):
+        self.allocated = dict(allocated)
+        self.capacity = width * mesh.size
+        self._module = structure.module
+        self._mesh = mesh
+        model = structure.build(self.allocated, jax.random.key(0))
+        self.leaves = named_axes.leaves(model)
+        named_axes.install_sizes(model, frozenset(self.allocated))
+        self._graph, self._params, self._sizes = nnx.split(model, nnx.Param, Size)
+        sharded, replicated = P(AXIS), P()
+        over_mesh = functools.partial(jax.shard_map, mesh=mesh, check_vma=False)
+        self._start = jax.jit(jax.vmap(self._start_one))
+        self._train = jax.jit(
+            over_mesh(
+                self._train_chunk,
+                in_specs=(sharded, replicated, replicated, replicated),
+                out_specs=(sharded, P(None, AXIS)),
+            ),
+            donate_argnums=0,
+        )
+        self._score = jax.jit(over_mesh(self._score_chunk, in_specs=(sharded, replicated), out_specs=sharded))
+
+    # -- in and out ---------------------------------------------------------------------------------------------------
+
+    def start(self, jobs: Sequence[Job]) -> Population:
+        """Packs up to `capacity` candidates; free slots are filled up with copies of the first, whose results are
+        thrown away, so that the shape of the program never changes."""
+        if not 0 < len(jobs) <= self.capacity:
+            raise ValueError(f"a chunk takes 1 to {self.capacity} candidates, got {len(jobs)}.")
+        filled = [*jobs, *[jobs[0]] * (self.capacity - len(jobs))]
+        padded = [pad(self.leaves, job.weights) for job in filled]
+        stacked = [np.stack(values) for values in zip(*padded, strict=True)]
+        params = with_values(self._params, {leaf.path: v for leaf, v in zip(self.leaves, stacked, strict=True)})
+        sizes = {axis: np.array([job.sizes[axis] for job in filled], np.int32) for axis in self.allocated}
+        hyper = Hyperparameters(*(np.array(v, np.float32) for v in zip(*(j.hyperparameters for j in filled), strict=True)))
+        placed = jax.device_put((params, sizes, hyper), NamedSharding(self._mesh, P(AXIS)))
+        return jax.device_put(self._start(*placed), NamedSharding(self._mesh, P(AXIS)))
+
+    def weights(self, population: Population, sizes: Sequence[Mapping[str, int]]) -> list[Weights]:
+        """Cuts the first candidates out again, one for each entry of `sizes`."""
+        flat = dict(nnx.to_flat_state(population.params))
+        values = [np.asarray(flat[leaf.path][...]) for leaf in self.leaves]
+        return [cut(self.leaves, [value[i] for value in values], true) for i, true in enumerate(sizes)]
+
+    # -- training -----------------------------------------------------------------------------------------------------
+
+    def train(
+        self, population: Population, batches: Sequence[tuple[np.ndarray, ...]], first_step: int, num_steps: int, length: int
+    ) -> tuple[Population, np.ndarray]:
+        """Takes one optimiser step for each batch; the population that is passed in is consumed.
+
+        Args:
+          population: the state before `first_step`.
+          batches: at most `length` batches, the same for all candidates.
+          first_step: the number of steps already taken.
+          num_steps: the length of the whole schedule.
+          length: the compiled number of steps; a shorter list of batches is filled up with steps that change nothing.
+        Returns:
+          The state afterwards and the losses, `(len(batches), N)` float32, NaN from the step on at which one failed.
+        """
+        filled = [*batches, *[batches[-1]] * (length - len(batches))]
+        stacked = tuple(np.stack(arrays) for arrays in zip(*filled, strict=True))
+        steps = first_step + np.arange(length, dtype=np.int32)
+        real = np.arange(length) < len(batches)
+        population, losses = self._train(population, stacked, (steps, real), np.float32(num_steps))
+        return population, np.asarray(losses)[: len(batches)]
+
+    def score(
+        self, population: Population, arrays: tuple[np.ndarray, ...], batch_size: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Mean cross-entropy in nats and share of right answers over all examples: two times `(N,)` float32."""
+        loss, right = self._score(population, tuple(evaluation_batches(arrays, batch_size)))
+        return np.asarray(loss), np.asarray(right)
+
+    # -- one candidate ------------------------------------------------------------------------------------------------
+
+    def _model(self, params: Any, sizes: Mapping[str, jax.Array]) -> nnx.Module:
+        flat = [(path, size.replace(sizes[path[-1]].astype(jnp.float32))) for path, size in nnx.to_flat_state(self._sizes)]
+        return nnx.merge(self._graph, params, nnx.from_flat_state(flat))
+
+    def _mask(self, sizes: Mapping[str, jax.Array]) -> Any:
+        return with_values(self._params, {leaf.path: named_axes.mask(leaf, sizes) for leaf in self.leaves})
+
+    def _start_one(self, params: Any, sizes: dict[str, jax.Array], hyper: Hyperparameters) -> Population:
+        opt_state = self._module.make_optimizer(*hyper, 1).init(params)
+        return Population(params, opt_state, sizes, hyper, jnp.bool_(True))
+
+    def _step_one(self, candidate: Population, mask: Any, batch: tuple, step: tuple, num_steps: jax.Array) -> tuple:
+        number, real = step
+        optimizer = self._module.make_optimizer(*candidate.hyperparameters, num_steps)
+
+        def loss_of(params: Any) -> jax.Array:
+            return self._module.loss_fn(self._model(params, candidate.sizes), *batch)
+
+        loss, gradients = jax.value_and_grad(loss_of)(candidate.params)
+        gradients = jax.tree.map(lambda g, m: jnp.where(m, g, 0.0), gradients, mask)
+        updates, opt_state = optimizer.update(gradients, candidate.opt_state, candidate.params)
+        params = optax.apply_updates(candidate.params, updates)
+        finite = jnp.isfinite(loss) & jnp.isfinite(optax.global_norm(gradients))
+        alive = candidate.alive & (finite | ~real)
+        keep = functools.partial(jnp.where, alive & real)
+        params, opt_state = jax.tree.map(keep, (params, opt_state), (candidate.params, candidate.opt_state))
+        after = candidate._replace(params=params, opt_state=opt_state, alive=alive)
+        return after, jnp.where(alive, loss, jnp.nan)
+
+    def _train_chunk(self, chunk: Population, batches: tuple, steps: tuple, num_steps: jax.Array) -> tuple:
+        mask = jax.vmap(self._mask)(chunk.sizes)
+
+        def one_step(carry: Population, xs: tuple) -> tuple:
+            batch, step = xs
+            return jax.vmap(lambda c, m: self._step_one(c, m, batch, step, num_steps))(carry, mask)
+
+        return jax.lax.scan(one_step, chunk, (batches, steps))
+
+    def _score_chunk(self, chunk: Population, batches: tuple) -> tuple[jax.Array, jax.Array]:
+        *arrays, real = batches
+
+        def score_one(params: Any, sizes: dict[str, jax.Array]) -> tuple[jax.Array, jax.Array]:
+            def one_batch(total: jax.Array, batch: tuple) -> tuple:
+                *examples, weight = batch
+                loss, right = self._module.score_fn(self._model(params, sizes), *examples)  # (B,) or (B, T)
+                weight = jnp.broadcast_to(weight.reshape(-1, *[1] * (loss.ndim - 1)), loss.shape)
+                return total + jnp.stack([jnp.sum(loss * weight), jnp.sum(right * weight), jnp.sum(weight)]), None
+
+            (loss, right, count), _ = jax.lax.scan(one_batch, jnp.zeros(3), (*arrays, real))
+            return loss / count, right / count
+
+        return jax.vmap(score_one)(chunk.params, chunk.sizes)
+
+
+def evaluation_batches(arrays: tuple[np.ndarray, ...], batch_size: int) -> Iterable[np.ndarray]:
+    """Yields each array as `(num_batches, batch_size, ...)`, filled up with zeros, and the mask of real examples."""
+    count = len(arrays[0])
+    num_batches = -(-count // batch_size)
+    missing = num_batches * batch_size - count
+    for array in (*arrays, np.ones(count, np.float32)):
+        filled = np.concatenate([array, np.zeros((missing, *array.shape[1:]), array.dtype)])
+        yield filled.reshape(num_batches, batch_size, *array.shape[1:])

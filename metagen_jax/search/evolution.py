@@ -1,0 +1,197 @@
+"""A (mu + lambda) evolution strategy over the dimensions of a discrete space, for budgets of a few dozen evaluations."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from metagen_jax.search.pareto import crowding_distance_by_front, is_usable, non_dominated_rank
+from metagen_jax.search.sampling import sample_stratified, sample_unseen
+from metagen_jax.search.seen import Seen, genotype_codes, is_repeat, nothing_seen, remember
+from metagen_jax.search.strategy import DiscreteSpace, SearchStrategy, check_settings, check_told
+
+SPARE_CHILDREN = 16  # children bred for each one asked, so that enough of them are feasible and new
+survivors = lambda n: max(2, n)
+LOW, HIGH = 1.0, 0.5
+TOURNAMENT_SIZE = 2  # a parent is the best of this many drawn survivors
+CROSSOVER_RATE = 0.5  # share of children with two parents
+STEP_STOP_RATE = 0.5  # a step in an ordered dimension goes on with one minus this: 1 half of the time, 2 a quarter...
+
+
+class EvolutionState(NamedTuple):
+    """The survivors and what was already tried. P: survivors (mu), D: genotype length, M: objectives."""
+
+    parents: jax.Array  # (P, D) int32, best first
+    losses: jax.Array  # (P, M) float32
+    violations: jax.Array  # (P,) float32
+    valid: jax.Array  # (P,) bool, True for a survivor, False for an empty place; survivors come first
+    seen: Seen
+
+
+def evolution(space: DiscreteSpace, *, population_size: int, num_objectives: int, capacity: int) -> SearchStrategy:
+    """Breeds new genotypes from the best so far.
+
+    The first population covers every dimension evenly (`sample_stratified`). After that each child takes its choices from
+    one survivor or, by uniform crossover, from two, and changes at least one dimension. How many it changes is drawn for
+    each child, so that small and large steps are always both tried. Survivors are the best of all told ones, by
+    constrained non-dominated rank and then crowding distance; for one objective that is plain truncation by loss.
+
+    Args:
+      space: what to search.
+      population_size: N (lambda), genotypes an `ask`.
+      num_objectives: M, columns of the losses that will be told.
+      capacity: the most evaluations ever told. Beyond it the oldest are forgotten and may be proposed again.
+    Returns:
+      The strategy. Memory O(capacity); an ask takes O(N capacity) time.
+    Raises:
+      ValueError: a setting is not positive.
+    References:
+      Beyer and Schwefel, Evolution Strategies: A Comprehensive Introduction, 2002; survivors as in Deb et al., NSGA-II,
+      2002; steps in ordered dimensions are geometric as in Rudolph, An Evolutionary Algorithm for Integer Programming,
+      1994. Departures: mutation rates are drawn, not inherited (too few generations to adapt them), and no genotype is
+      tried twice.
+
+    Examples:
+      >>> space = DiscreteSpace(num_choices=(32, 32), ordered=(True, True))
+      >>> strategy = evolution(space, population_size=8, num_objectives=1, capacity=80)
+      >>> def generation(state, key):
+      ...     genotypes, state = strategy.ask(key, state)
+      ...     losses = ((genotypes - 20) ** 2).sum(axis=1, keepdims=True).astype(float)
+      ...     return strategy.tell(state, genotypes, losses, jnp.zeros(8)), losses.min()
+      >>> keys = jax.random.split(jax.random.key(0), 11)
+      >>> state, losses = jax.lax.scan(generation, strategy.init(keys[0]), keys[1:])
+      >>> bool(losses.min() < losses[0])
+      True
+    """
+    check_settings(space, population_size=population_size, num_objectives=num_objectives, capacity=capacity)
+    num_parents = survivors(population_size)
+
+    def init(key: jax.Array) -> EvolutionState:
+        del key  # nothing is random before the first ask
+        return EvolutionState(
+            parents=jnp.zeros((num_parents, space.num_dimensions), jnp.int32),
+            losses=jnp.full((num_parents, num_objectives), jnp.nan, jnp.float32),
+            violations=jnp.full(num_parents, jnp.inf, jnp.float32),
+            valid=jnp.zeros(num_parents, bool),
+            seen=nothing_seen(capacity + population_size),  # the last batch asked may not fit the budget
+        )
+
+    def first_population(key: jax.Array, state: EvolutionState) -> jax.Array:
+        return sample_stratified(key, space, population_size, state.seen)
+
+    def next_population(key: jax.Array, state: EvolutionState) -> jax.Array:
+        key_breed, key_fill = jax.random.split(key)
+        children = breed(key_breed, space, state.parents, state.valid.sum(), SPARE_CHILDREN * population_size)
+        return sample_unseen(key_fill, space, population_size, state.seen, preferred=children)[0]
+
+    def ask(key: jax.Array, state: EvolutionState) -> tuple[jax.Array, EvolutionState]:
+        genotypes = jax.lax.cond(state.valid.any(), next_population, first_population, key, state)
+        return genotypes, state._replace(seen=remember(state.seen, genotype_codes(space, genotypes)))
+
+    def tell(
+        state: EvolutionState, genotypes: jax.Array, losses: jax.Array, violations: jax.Array
+    ) -> EvolutionState:
+        check_told(space, num_objectives, genotypes, losses, violations)
+        genotypes = genotypes.astype(jnp.int32)
+        codes = genotype_codes(space, genotypes)
+        everyone = EvolutionState(
+            parents=jnp.concatenate([state.parents, genotypes]),
+            losses=jnp.concatenate([state.losses, losses.astype(jnp.float32)]),
+            violations=jnp.concatenate([state.violations, violations.astype(jnp.float32)]),
+            valid=jnp.concatenate([state.valid, jnp.ones(genotypes.shape[0], bool)]),
+            seen=remember(state.seen, codes),
+        )
+        return select_survivors(space, everyone, num_parents)
+
+    return SearchStrategy(init, ask, tell)
+
+
+def select_survivors(space: DiscreteSpace, state: EvolutionState, num: int) -> EvolutionState:
+    """Keeps the best `num` of the candidates in a state, best first; failed ones and copies leave empty places.
+
+    Args:
+      space: the space that the genotypes belong to.
+      state: candidates in any order.
+      num: P, how many places the result has.
+    Returns:
+      The state with `num` places; empty ones hold zeros, NaN losses and infinite violation.
+    """
+    usable = is_usable(state.losses, state.valid, state.violations)
+    order = _best_first(state.losses, usable, state.violations)
+    parents, valid = state.parents[order], usable[order]
+    # A genotype that was told twice keeps its better result. Empty places may look like a copy of one another or of a
+    # real genotype; they come last, so they never displace it.
+    valid &= ~is_repeat(genotype_codes(space, parents))
+    kept = jnp.argsort(~valid, stable=True)[:num]
+    order, valid = order[kept], valid[kept]
+    return EvolutionState(
+        parents=jnp.where(valid[:, None], state.parents[order], 0),
+        losses=jnp.where(valid[:, None], state.losses[order], jnp.nan),
+        violations=jnp.where(valid, state.violations[order], jnp.inf),
+        valid=valid,
+        seen=state.seen,
+    )
+
+
+def _best_first(losses: jax.Array, usable: jax.Array, violations: jax.Array) -> jax.Array:
+    """Orders rows by constrained non-dominated rank, then by falling crowding distance; unusable rows come last."""
+    rank = non_dominated_rank(losses, usable, violations)
+    finite = jnp.where(jnp.isfinite(losses), losses, 0.0)  # an infeasible row may survive without losses
+    return jnp.lexsort((-crowding_distance_by_front(finite, rank), rank))
+
+
+def breed(key: jax.Array, space: DiscreteSpace, parents: jax.Array, num_valid: jax.Array, num: int) -> jax.Array:
+    """Makes children by tournament, uniform crossover and mutation. The key is consumed.
+
+    Args:
+      key: consumed.
+      space: the space, D dimensions.
+      parents: `(P, D)` int32, best first.
+      num_valid: `()` int32, how many of the parents are real.
+      num: how many children.
+    Returns:
+      `(num, D)` int32. Each differs from the cross of its parents in at least one dimension that can vary.
+    """
+    key_parents, key_cross, key_gene, key_mutate = jax.random.split(key, 4)
+    drawn = jax.random.randint(key_parents, (TOURNAMENT_SIZE, 2, num), 0, num_valid)
+    first, second = parents[drawn.min(axis=0)]  # (num, D) each; parents are sorted, so the smaller index is the better
+    crossed = jax.random.bernoulli(key_cross, CROSSOVER_RATE, (num, 1))
+    from_second = crossed & jax.random.bernoulli(key_gene, 0.5, first.shape)
+    return mutate(key_mutate, space, jnp.where(from_second, second, first))
+
+
+def mutate(key: jax.Array, space: DiscreteSpace, genotypes: jax.Array) -> jax.Array:
+    """Changes at least one dimension of every genotype. The key is consumed.
+
+    An unordered dimension gets any other choice; an ordered one moves up or down by a geometric step, cut at the end of
+    the range. Each genotype has its own rate, log-uniform between 1 / D and 1 / 2.
+
+    Args:
+      key: consumed.
+      space: the space, D dimensions.
+      genotypes: `(N, D)` int32.
+    Returns:
+      `(N, D)` int32.
+    """
+    key_rate, key_where, key_forced, key_other, key_step = jax.random.split(key, 5)
+    num_choices = jnp.array(space.num_choices, jnp.int32)[None]  # (1, D)
+    can_vary = num_choices > 1
+    lowest_rate = min(HIGH, LOW / space.num_dimensions)
+    rate = lowest_rate * (HIGH / lowest_rate) ** jax.random.uniform(key_rate, (genotypes.shape[0], 1))
+    chosen = jax.random.uniform(key_where, genotypes.shape) < rate
+    lottery = jnp.where(can_vary, jax.random.uniform(key_forced, genotypes.shape), -1.0)
+    forced = jnp.arange(space.num_dimensions)[None] == lottery.argmax(axis=1)[:, None]
+    other = jax.random.randint(key_other, genotypes.shape, 1, jnp.maximum(num_choices, 2))
+    resampled = (genotypes + other) % num_choices
+    stepped = _step(key_step, genotypes, num_choices)
+    changed = jnp.where(jnp.array(space.ordered)[None], stepped, resampled)
+    return jnp.where((chosen | forced) & can_vary, changed, genotypes)
+
+
+def _step(key: jax.Array, genotypes: jax.Array, num_choices: jax.Array) -> jax.Array:
+    """Moves every index up or down by a geometric step of 1 or more, cut at the ends of its range."""
+    key_up, key_length = jax.random.split(key)
+    room_up = num_choices - 1 - genotypes
+    up = (jax.random.bernoulli(key_up, 0.5, genotypes.shape) & (room_up > 0)) | (genotypes == 0)
+    length = jax.random.geometric(key_length, STEP_STOP_RATE, genotypes.shape).astype(jnp.int32)
+    return genotypes + jnp.where(up, jnp.minimum(length, room_up), -jnp.minimum(length, genotypes))

@@ -1,0 +1,132 @@
+"""Drawing genotypes that are feasible and new: draw a pool, score it, keep the best."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from metagen_jax.search.seen import Seen, genotype_codes, is_repeat, is_seen
+from metagen_jax.search.strategy import DiscreteSpace
+
+ENUMERABLE_SIZE = 4096  # a space up to this size is its own pool, so nothing in it can be missed
+POOL_SIZE = 1024  # draws a round in a larger space
+MAX_ROUNDS = 32  # rounds before settling for infeasible ones: finds feasible sets down to about one in 10,000
+
+
+def sample_uniform(key: jax.Array, space: DiscreteSpace, num: int) -> jax.Array:
+    """Draws `(num, D)` int32 genotypes, every choice equally likely, feasible or not. The key is consumed."""
+    bounds = jnp.array(space.num_choices, jnp.int32)[None]
+    return jax.random.randint(key, (num, space.num_dimensions), 0, bounds, jnp.int32)
+
+
+def violation_of(space: DiscreteSpace, genotypes: jax.Array) -> jax.Array:
+    """Scores `(N, D)` genotypes with the space's limits: `(N,)` float32, 0 for feasible, +inf where the limit is NaN."""
+    if space.violation is None:
+        return jnp.zeros(genotypes.shape[0], jnp.float32)
+    violation = space.violation(genotypes).astype(jnp.float32)
+    return jnp.where(jnp.isnan(violation), jnp.inf, jnp.maximum(violation, 0.0))
+
+
+def pick_unseen(space: DiscreteSpace, pool: jax.Array, seen: Seen, num: int) -> tuple[jax.Array, jax.Array]:
+    """Keeps the best `num` rows of a pool: unseen before repeated, less before more violating, else in pool order.
+
+    Args:
+      space: the space, D dimensions.
+      pool: `(P, D)` int32, at least `num` rows.
+      seen: genotypes that count as repeated; so does a second copy within the pool.
+      num: how many to keep.
+    Returns:
+      `(num, D)` int32 genotypes, and `(num,)` bool, True where the genotype is feasible and unseen.
+    """
+    codes = genotype_codes(space, pool)
+    repeated = is_seen(seen, codes) | is_repeat(codes)
+    violation = violation_of(space, pool)
+    best = jnp.lexsort((violation, repeated))[:num]  # the last key counts first; ties keep the pool's order
+    return pool[best], (~repeated & (violation <= 0))[best]
+
+
+def sample_unseen(
+    key: jax.Array, space: DiscreteSpace, num: int, seen: Seen, preferred: jax.Array | None = None
+) -> tuple[jax.Array, jax.Array]:
+    """Draws genotypes uniformly from those that are feasible and unseen, without replacement.
+
+    A space of up to `ENUMERABLE_SIZE` genotypes is searched whole. In a larger one pools are drawn until `num` good ones
+    are found, at most `MAX_ROUNDS` times; what is still missing then is the least violating that was drawn.
+
+    Args:
+      key: consumed.
+      space: the space, D dimensions.
+      num: how many to return.
+      seen: genotypes to avoid.
+      preferred: `(K, D)` int32, taken before any drawn one as far as they are feasible and unseen.
+    Returns:
+      `(num, D)` int32 genotypes, and `(num,)` bool, True where the genotype is feasible and unseen. Good ones first.
+    """
+    if preferred is None:
+        preferred = jnp.zeros((0, space.num_dimensions), jnp.int32)
+    if space.size <= ENUMERABLE_SIZE:
+        everything = jax.random.permutation(key, jnp.array(_all_genotypes(space, num)))
+        return pick_unseen(space, jnp.concatenate([preferred, everything]), seen, num)
+    return _sample_rounds(key, space, num, seen, preferred)
+
+
+def _all_genotypes(space: DiscreteSpace, at_least: int) -> np.ndarray:
+    """Lists the whole space as `(max(size, at_least), D)` int32, from the start again where it is too small."""
+    index = np.arange(max(space.size, at_least)) % space.size
+    return np.stack(np.unravel_index(index, space.num_choices), axis=1).astype(np.int32)
+
+
+def _sample_rounds(
+    key: jax.Array, space: DiscreteSpace, num: int, seen: Seen, preferred: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    pool_size = max(POOL_SIZE, 2 * num)
+
+    def unfinished(carry):
+        round_index, _, good = carry
+        return (round_index < MAX_ROUNDS) & ~good.all()
+
+    def one_round(carry):
+        round_index, kept, _ = carry
+        drawn = sample_uniform(jax.random.fold_in(key, round_index), space, pool_size)
+        return round_index + 1, *pick_unseen(space, jnp.concatenate([kept, drawn]), seen, num)
+
+    if preferred.shape[0] < num:
+        filler = sample_uniform(jax.random.fold_in(key, MAX_ROUNDS), space, num - preferred.shape[0])
+        preferred = jnp.concatenate([preferred, filler])
+    start = (jnp.int32(0), *pick_unseen(space, preferred, seen, num))
+    _, genotypes, good = jax.lax.while_loop(unfinished, one_round, start)
+    return genotypes, good
+
+
+def sample_stratified(key: jax.Array, space: DiscreteSpace, num: int, seen: Seen) -> jax.Array:
+    """Draws feasible, unseen genotypes whose every single dimension is covered evenly, like a Latin hypercube.
+
+    A Latin hypercube cannot promise feasible points. Instead a pool of feasible ones is drawn, and rows are taken from it
+    one by one, each time the row whose choices were used least so far. A dimension with more choices than `num` is cut
+    into `num` strata of neighbouring choices.
+
+    Args:
+      key: consumed.
+      space: the space, D dimensions.
+      num: how many to return.
+      seen: genotypes to avoid.
+    Returns:
+      `(num, D)` int32.
+    References:
+      McKay, Beckman and Conover, A Comparison of Three Methods for Selecting Values of Input Variables, 1979.
+    """
+    pool, good = sample_unseen(key, space, 16 * num, seen)  # (P, D), (P,)
+    num_strata = np.minimum(num, space.num_choices)  # (D,)
+    strata = pool * num_strata[None] // np.array(space.num_choices)[None]  # (P, D)
+    dimensions = jnp.arange(space.num_dimensions)
+    # The pool comes best first, so where too few rows are good the next best are taken in turn.
+    penalty = jnp.where(good, 0.0, 1e6 * (1.0 + jnp.arange(pool.shape[0])))
+
+    def take_one(carry, _):
+        used, penalty = carry  # (D, strata), (P,)
+        crowding = used[dimensions[None], strata] * num_strata[None].astype(np.float32)  # (P, D)
+        row = jnp.argmin(crowding.sum(axis=1) + penalty)
+        return (used.at[dimensions, strata[row]].add(1.0), penalty.at[row].set(jnp.inf)), pool[row]
+
+    start = (jnp.zeros((space.num_dimensions, int(num_strata.max()))), penalty)
+    _, chosen = jax.lax.scan(take_one, start, length=num)
+    return chosen

@@ -1,0 +1,77 @@
+"""Which genotypes were already asked or told, as a fixed-size set that works under `jit`."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from metagen_jax.search.strategy import DiscreteSpace
+
+
+class Seen(NamedTuple):
+    """A ring of genotype codes; when it is full, the oldest is forgotten first. C: capacity."""
+
+    codes: jax.Array  # (C,) uint32, only the first `count` are real until the ring is full
+    count: jax.Array  # () int32, how many codes were ever remembered
+
+
+def genotype_codes(space: DiscreteSpace, genotypes: jax.Array) -> jax.Array:
+    """Gives every genotype a number: its position in the space, or a hash where the space exceeds 2^32 genotypes.
+
+    Equal genotypes have equal codes, always. Different ones have different codes in spaces of up to 2^32 genotypes;
+    beyond that two collide with a chance of about 2^-32, which costs a search one candidate out of billions.
+
+    Args:
+      space: the space, D dimensions.
+      genotypes: `(N, D)` int32.
+    Returns:
+      `(N,)` uint32.
+    """
+    products = genotypes.astype(jnp.uint32) * _code_weights(space)[None]  # (N, D), wraps around at 2^32
+    return jnp.sum(products, axis=1, dtype=jnp.uint32)
+
+
+def _code_weights(space: DiscreteSpace) -> np.ndarray:
+    if space.size <= 2**32:  # mixed radix, last dimension fastest
+        weights = [int(np.prod(space.num_choices[d + 1 :], dtype=object)) for d in range(space.num_dimensions)]
+    else:  # powers of an odd constant, 2^32 over the golden ratio: plain place values would lose the first dimensions
+        weights = [pow(2654435769, d + 1, 2**32) for d in range(space.num_dimensions)]
+    return np.array(weights, dtype=np.uint64).astype(np.uint32)
+
+
+def nothing_seen(capacity: int) -> Seen:
+    """Returns the empty set with room for `capacity` genotypes."""
+    return Seen(jnp.zeros(capacity, jnp.uint32), jnp.int32(0))
+
+
+def is_seen(seen: Seen, codes: jax.Array) -> jax.Array:
+    """Tells which of `(N,)` codes are in the set, as `(N,)` bool. O(N C)."""
+    real = jnp.arange(seen.codes.size) < seen.count  # (C,)
+    return ((codes[:, None] == seen.codes[None]) & real[None]).any(axis=1)
+
+
+def is_repeat(codes: jax.Array) -> jax.Array:
+    """Marks every code that stands earlier in the same `(N,)` batch, as `(N,)` bool. O(N log N)."""
+    order = jnp.argsort(codes, stable=True)
+    ranked = codes[order]
+    same_as_before = jnp.concatenate([jnp.zeros(1, bool), ranked[1:] == ranked[:-1]])
+    return jnp.zeros(codes.shape, bool).at[order].set(same_as_before)
+
+
+def remember(seen: Seen, codes: jax.Array) -> Seen:
+    """Adds `(N,)` codes to the set; those already in it take no room.
+
+    Raises:
+      ValueError: the batch alone exceeds the capacity.
+    """
+    capacity = seen.codes.size
+    if codes.size > capacity:
+        raise ValueError(
+            f"{codes.size} genotypes at once exceed the capacity of {capacity}. "
+            f"Construct the strategy with capacity={codes.size} or more."
+        )
+    new = ~is_seen(seen, codes) & ~is_repeat(codes)
+    position = (seen.count + jnp.cumsum(new) - 1) % capacity
+    target = jnp.where(new, position, capacity)  # one past the end is dropped
+    return Seen(seen.codes.at[target].set(codes, mode="drop"), seen.count + new.sum(dtype=jnp.int32))

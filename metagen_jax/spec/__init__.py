@@ -1,0 +1,33 @@
+"""The spec language: YAML to a validated, resolved `ModelSpec`. Knows nothing of JAX."""
+
+from metagen_jax.spec.load import load_spec
+from metagen_jax.spec.model_spec import (
+    Architecture,
+    Choice,
+    Constraints,
+    DataSpec,
+    Evaluation,
+    Modality,
+    ModelSpec,
+    Objective,
+    Outputs,
+    Search,
+    Task,
+    Training,
+)
+
+__all__ = [
+    "Architecture",
+    "Choice",
+    "Constraints",
+    "DataSpec",
+    "Evaluation",
+    "Modality",
+    "ModelSpec",
+    "Objective",
+    "Outputs",
+    "Search",
+    "Task",
+    "Training",
+    "load_spec",
+]

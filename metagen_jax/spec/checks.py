@@ -1,0 +1,215 @@
+"""What only several keys together can get wrong; a check runs if the sections it names are sound each on its own."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import PurePath
+
+from metagen_jax.spec.locations import Problem, show
+from metagen_jax.spec.schema import (
+    DIRECTIONS,
+    EMBEDDED_NUM_CLASSES,
+    EMBEDDED_SOURCES,
+    FORMATS,
+    QUALITY_OBJECTIVES,
+    TEST_METRICS,
+    WORKS_TODAY,
+    SpecFile,
+)
+
+SUPPORTED = {(("image",), ("label",)): "classification", (("text",), ("text",)): "generation"}
+TEXT_SUFFIXES = (".txt", ".text", ".md")
+ONLY_FOR_PATH = ("format", "image_size", "channels", "validation_fraction", "test_fraction")
+
+
+def inferred_format(path: str, inputs: tuple[str, ...]) -> str | None:
+    """Returns how a data path is read, from its ending alone, or None where that does not tell.
+
+    Examples:
+      >>> [inferred_format(path, ("image",)) for path in ("digits.npz", "cats", "cats.zip")]
+      ['npz', 'image_folder', None]
+    """
+    suffix = PurePath(path).suffix.lower()
+    if suffix == ".npz":
+        return "npz"
+    if suffix in TEXT_SUFFIXES:
+        return "text"
+    return "image_folder" if not suffix and "image" in inputs else None
+
+
+def check_modality(spec: SpecFile) -> Iterator[Problem]:
+    inputs, outputs = spec.modality.inputs, spec.modality.outputs
+    task = SUPPORTED.get((inputs, outputs))
+    if task is None:
+        problem = f"{' + '.join(inputs)} -> {' + '.join(outputs)} is not supported yet"
+        yield Problem(("modality",), problem, WORKS_TODAY)
+    elif task != spec.task.type:
+        problem = f"'{spec.task.type}' does not go with {inputs[0]} -> {outputs[0]}"
+        yield Problem(("task", "type"), problem, f"Write {task}, or change modality. {WORKS_TODAY}")
+
+
+def check_num_classes(spec: SpecFile) -> Iterator[Problem]:
+    num_classes = spec.task.num_classes
+    if spec.task.type != "classification" and num_classes is not None:
+        yield Problem(("task", "num_classes"), f"{num_classes} has no meaning for {spec.task.type}", "Remove the line.")
+    if spec.task.type == "classification" and num_classes is None:
+        remedy = "Write how many labels there are, such as num_classes: 10."
+        yield Problem(("task", "num_classes"), "is missing, and classification needs it", remedy)
+
+
+def check_embedded_classes(spec: SpecFile) -> Iterator[Problem]:
+    has = EMBEDDED_NUM_CLASSES.get(spec.data.source or "")
+    if has and spec.task.num_classes not in (None, has):
+        problem = f"{spec.task.num_classes}, but data.source {spec.data.source} has {has} classes"
+        yield Problem(("task", "num_classes"), problem, f"Write {has}.")
+
+
+def check_data_origin(spec: SpecFile) -> Iterator[Problem]:
+    data = spec.data
+    if data.source is None and data.path is None:
+        remedy = f"Write source: one of {', '.join(EMBEDDED_SOURCES)}; or path: a file or folder of your own."
+        yield Problem(("data",), "neither source nor path is given", remedy)
+    if data.source is None:
+        return
+    if data.path is not None:
+        problem = f"source {show(data.source)} and path {show(data.path)} are both given"
+        yield Problem(("data", "path"), problem, "Keep one of the two.")
+        return
+    for name in ONLY_FOR_PATH:
+        if name in data.model_fields_set:
+            problem = f"{show(getattr(data, name))} cannot be set for source {show(data.source)}"
+            yield Problem(("data", name), problem, "Remove the line; embedded data has a fixed form and fixed splits.")
+
+
+def check_data_modality(spec: SpecFile) -> Iterator[Problem]:
+    data, inputs = spec.data, spec.modality.inputs
+    if data.source is not None and data.path is None and EMBEDDED_SOURCES[data.source] not in inputs:
+        fitting = [name for name, content in EMBEDDED_SOURCES.items() if content in inputs]
+        problem = (
+            f"{show(data.source)} holds {EMBEDDED_SOURCES[data.source]}, but modality.inputs is {', '.join(inputs)}"
+        )
+        yield Problem(("data", "source"), problem, f"Write {' or '.join(fitting)}, or change modality.")
+    if data.path is None or data.source is not None:
+        return
+    chosen = data.format or inferred_format(data.path, inputs)
+    fitting = [name for name, content in FORMATS.items() if content in inputs]
+    if chosen is None:
+        problem = f"the ending of {show(data.path)} does not tell how to read it"
+        yield Problem(("data", "path"), problem, f"Add format: {' or '.join(fitting)}.")
+    elif chosen not in fitting:
+        problem = f"{show(chosen)} does not hold {' and '.join(inputs)}, which modality.inputs asks for"
+        yield Problem(("data", "format" if data.format else "path"), problem, f"Use {' or '.join(fitting)}.")
+
+
+def check_image_keys(spec: SpecFile) -> Iterator[Problem]:
+    if spec.data.source is None and "image" not in spec.modality.inputs:
+        for name in ("image_size", "channels"):
+            if name in spec.data.model_fields_set:
+                problem = f"{getattr(spec.data, name)} has no meaning without image in modality.inputs"
+                yield Problem(("data", name), problem, "Remove the line.")
+
+
+def check_channels(spec: SpecFile) -> Iterator[Problem]:
+    if spec.data.channels == 2:
+        yield Problem(("data", "channels"), "2 is neither grey nor colour", "Write 1 for grey or 3 for colour.")
+
+
+def check_fractions(spec: SpecFile) -> Iterator[Problem]:
+    held_out = spec.data.validation_fraction + spec.data.test_fraction
+    if held_out > 0.8:
+        problem = f"validation_fraction and test_fraction together hold out {held_out:g} of the data"
+        yield Problem(("data",), problem, "Leave at least 0.2 for training.")
+
+
+def check_parameter_budget(spec: SpecFile) -> Iterator[Problem]:
+    budget = spec.constraints.parameter_budget
+    if budget.max is not None and budget.min > budget.max:
+        problem = f"min {budget.min} is above max {budget.max}"
+        yield Problem(("constraints", "parameter_budget"), problem, "Swap the two, or remove one.")
+
+
+def check_context_window(spec: SpecFile) -> Iterator[Problem]:
+    window = spec.constraints.context_window
+    if window is not None and "text" not in spec.modality.inputs:
+        problem = f"{window} has no meaning without text in modality.inputs"
+        yield Problem(("constraints", "context_window"), problem, "Remove the line.")
+
+
+def check_augmentation(spec: SpecFile) -> Iterator[Problem]:
+    if spec.training.augmentation == "shift" and "image" not in spec.modality.inputs:
+        remedy = "Write none, or remove the line."
+        yield Problem(("training", "augmentation"), "'shift' moves images, and modality.inputs has none", remedy)
+
+
+def check_architecture_names(spec: SpecFile) -> Iterator[Problem]:
+    for number, family in enumerate(spec.architecture.family):
+        if family in spec.architecture.family[:number]:
+            yield Problem(
+                ("architecture", "family", number), f"{show(family)} is listed twice", "List each family once."
+            )
+
+
+def check_search_counts(spec: SpecFile) -> Iterator[Problem]:
+    search = spec.search
+    for name, what in (("rounds", "each round trains at least one"), ("finalists", "finalists are among them")):
+        count = getattr(search, name)
+        if count > search.budget:
+            problem = f"{count} is more than search.budget, {search.budget} candidates, and {what}"
+            yield Problem(("search", name), problem, f"Write at most {search.budget}, or raise search.budget.")
+
+
+def check_objectives(spec: SpecFile) -> Iterator[Problem]:
+    objectives = spec.search.objectives
+    metrics = [objective.metric for objective in objectives]
+    if not 1 <= len(objectives) <= 3:
+        remedy = "List 1 to 3 objectives, such as validation_loss and params."
+        yield Problem(("search", "objectives"), f"{len(objectives)} objectives are listed", remedy)
+    elif not set(metrics) & set(QUALITY_OBJECTIVES):
+        remedy = f"Add one of {', '.join(QUALITY_OBJECTIVES)}; the cheapest model alone is never a good one."
+        yield Problem(("search", "objectives"), f"{', '.join(metrics)}: none measures quality", remedy)
+    for number, objective in enumerate(objectives):
+        here = ("search", "objectives", number)
+        if objective.metric in metrics[:number]:
+            yield Problem(here, f"{show(objective.metric)} is listed twice", "List each objective once.")
+        if objective.direction not in (None, DIRECTIONS[objective.metric]):
+            problem = f"{show(objective.direction)} makes no sense for {objective.metric}"
+            yield Problem((*here, "direction"), problem, f"Write {DIRECTIONS[objective.metric]}, or remove the line.")
+
+
+def check_objective_task(spec: SpecFile) -> Iterator[Problem]:
+    belongs = {"validation_accuracy": "classification", "bits_per_character": "generation"}
+    for number, objective in enumerate(spec.search.objectives):
+        if belongs.get(objective.metric, spec.task.type) != spec.task.type:
+            problem = f"{show(objective.metric)} is not measured for {spec.task.type}"
+            fitting = [name for name in DIRECTIONS if belongs.get(name, spec.task.type) == spec.task.type]
+            yield Problem(("search", "objectives", number, "metric"), problem, f"Write one of {', '.join(fitting)}.")
+
+
+def check_evaluation(spec: SpecFile) -> Iterator[Problem]:
+    metrics, fitting = spec.evaluation.metrics, TEST_METRICS[spec.task.type]
+    for number, metric in enumerate(metrics):
+        here = ("evaluation", "metrics", number)
+        if metric not in fitting:
+            problem = f"{show(metric)} is not measured for {spec.task.type}"
+            yield Problem(here, problem, f"Write {' or '.join(fitting)}.")
+        if metric in metrics[:number]:
+            yield Problem(here, f"{show(metric)} is listed twice", "List each metric once.")
+
+
+CHECKS: tuple[tuple[tuple[str, ...], Callable[[SpecFile], Iterator[Problem]]], ...] = (
+    (("modality", "task"), check_modality),
+    (("task",), check_num_classes),
+    (("task", "data"), check_embedded_classes),
+    (("data",), check_data_origin),
+    (("data", "modality"), check_data_modality),
+    (("data", "modality"), check_image_keys),
+    (("data",), check_channels),
+    (("data",), check_fractions),
+    (("constraints",), check_parameter_budget),
+    (("constraints", "modality"), check_context_window),
+    (("training", "modality"), check_augmentation),
+    (("architecture",), check_architecture_names),
+    (("search",), check_search_counts),
+    (("search",), check_objectives),
+    (("search", "task"), check_objective_task),
+    (("evaluation", "task"), check_evaluation),
+)

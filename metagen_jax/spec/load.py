@@ -1,0 +1,219 @@
+"""Reading a spec: file and overrides to a `ModelSpec`, or one error that lists everything wrong."""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path as FilePath
+from typing import Annotated, Any
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from metagen_jax.errors import SpecError, did_you_mean
+from metagen_jax.spec import model_spec as plain
+from metagen_jax.spec.checks import CHECKS, inferred_format
+from metagen_jax.spec.locations import Locations, Path, Problem, dotted, named_override, show
+from metagen_jax.spec.schema import DEFAULT_CONTEXT_WINDOW, DIRECTIONS, TEST_METRICS, SpecFile, section_of, walk_keys
+from metagen_jax.spec.yaml_source import Source, parse, read_text
+
+MAX_SHOWN = 25  # problems listed in one error
+
+
+def load_spec(path: str | FilePath, overrides: Sequence[str] = ()) -> plain.ModelSpec:
+    """Reads, checks and resolves a spec.
+
+    Args:
+      path: the YAML file.
+      overrides: values to replace, each `PATH=VALUE` with a dotted path and a YAML value, such as "search.budget=8".
+    Raises:
+      SpecError: the file cannot be read, or something in it or in an override is wrong. One message lists all problems,
+        each with its place, the value and what to write instead.
+    """
+    source = parse(read_text(str(path)), str(path))
+    if source.tree is None:
+        raise SpecError(f"{path}:1: the spec is empty\n  Write at least name, modality, task and data.")
+    if not isinstance(source.tree, dict):
+        raise SpecError(f"{path}:1: the top level is not a mapping of keys\n  Write lines such as name: my_model.")
+    given: dict[str, str] = {}
+    for override in overrides:
+        path_set = _override(source, override)
+        given = {path: text for path, text in given.items() if not _inside(path, path_set)} | {path_set: override}
+    locations = Locations(str(path), source.lines, given)
+    sections, problems = _validate(source)
+    problems = source.problems + [each for each in problems if not _covered(each.path, source.problems)]
+    if problems:
+        raise SpecError(_report(locations, problems))
+    return _resolve(SpecFile.model_construct(**sections), locations)
+
+
+def _override(source: Source, override: str) -> str:
+    """Replaces one value in the tree and returns its dotted path."""
+    path, equals, text = override.partition("=")
+    path = path.strip()
+    if not equals or not re.fullmatch(r"[\w-]+(\.[\w-]+)*", path):
+        raise SpecError(
+            f"{named_override(override)}: not of the form PATH=VALUE\n  Write for example --set search.budget=8."
+        )
+    value = parse(text, f"{named_override(override)}")
+    if value.tree is None and not value.problems:
+        raise SpecError(f"{named_override(override)}, {path}: has no value\n  Write a value after '='.")
+    steps: Path = tuple(path.split("."))
+    parent = source.tree
+    for depth, step in enumerate(steps[:-1]):
+        parent = parent.setdefault(step, {})
+        if not isinstance(parent, dict):
+            section = dotted(steps[: depth + 1])
+            raise SpecError(
+                f"{named_override(override)}, {path}: {section} is not a section\n  Override {section} as a whole."
+            )
+    parent[steps[-1]] = value.tree
+    source.lines = {known: line for known, line in source.lines.items() if not _inside(known, path)}
+    source.problems = [each for each in source.problems if each.path[: len(steps)] != steps]
+    source.problems += [Problem((*steps, *each.path), each.problem, each.remedy) for each in value.problems]
+    return path
+
+
+def _inside(path: str, parent: str) -> bool:
+    return path == parent or path.startswith((f"{parent}.", f"{parent}["))
+
+
+def _validate(source: Source) -> tuple[dict[str, Any], list[Problem]]:
+    """Checks each top-level key on its own, then together those that are sound."""
+    sections: dict[str, Any] = {}
+    problems = [_unknown_key((name,), SpecFile) for name in source.tree if name not in SpecFile.model_fields]
+    for name, field in SpecFile.model_fields.items():
+        if name not in source.tree:
+            if field.is_required():
+                problems.append(_missing((name,), field.examples))
+            else:
+                sections[name] = field.get_default(call_default_factory=True)
+            continue
+        try:
+            sections[name] = TypeAdapter(Annotated[field.annotation, field]).validate_python(source.tree[name])
+        except ValidationError as error:
+            problems += [problem for details in error.errors() for problem in _translate((name,), details)]
+    spec = SpecFile.model_construct(**sections)
+    for needs, check in CHECKS:
+        if all(name in sections for name in needs):
+            problems += check(spec)
+    return sections, problems
+
+
+def _translate(top: Path, details: ErrorDetails) -> Iterator[Problem]:
+    """Says one pydantic error in our words."""
+    path, value, context = (*top, *details["loc"]), details["input"], details.get("ctx", {})
+    match details["type"]:
+        case "refused":
+            yield Problem(path, context["problem"], context["remedy"])
+        case "extra_forbidden":
+            yield _unknown_key(path, _model_at(path[:-1]))
+        case "missing":
+            yield _missing(path, _model_at(path[:-1]).model_fields[str(path[-1])].examples)
+        case "model_type" | "model_attributes_type":
+            known = ", ".join(_model_at(path).model_fields)
+            yield Problem(path, f"{show(value)} is not a section", f"Write keys below it: {known}.")
+        case "dict_type":
+            yield Problem(path, f"{show(value)} is not a section", "Write lines such as d_model: [32, 48] below it.")
+        case "tuple_type":
+            yield Problem(path, f"{show(value)} is not a list", "Write a list, such as [first, second].")
+        case "default_factory_not_called":
+            return  # it waits for a key that has its own error
+        case other:
+            raise AssertionError(f"pydantic error without words: {other} at {dotted(path)}")
+
+
+def _model_at(path: Path) -> type[BaseModel]:
+    """Returns the model that describes the section at a path."""
+    model: type[BaseModel] = SpecFile
+    for step in path:
+        if isinstance(step, str):
+            model = section_of(model.model_fields[step]) or model
+    return model
+
+
+def _unknown_key(path: Path, model: type[BaseModel]) -> Problem:
+    key = str(path[-1])
+    homes = [dotted(home) for home, _ in walk_keys() if home[-1] == key]
+    remedy = did_you_mean(key[:100], model.model_fields)
+    if homes and remedy.startswith("Known"):
+        remedy = f"This key belongs at {' or '.join(homes)}."
+    return Problem(path, f"unknown key {show(key)}", remedy)
+
+
+def _missing(path: Path, examples: list[Any] | None) -> Problem:
+    example = f", such as {path[-1]}: {_flow(examples[0])}" if examples else " and the keys below it"
+    return Problem(path, "is missing", f"Add it{example}.")
+
+
+def _flow(example: Any) -> str:
+    return f"[{', '.join(map(str, example))}]" if isinstance(example, list) else str(example)
+
+
+def _covered(path: Path, refused: list[Problem]) -> bool:
+    """Whether a problem only follows from a value that was refused while reading."""
+    return any(path[: len(each.path)] == each.path for each in refused)
+
+
+def _report(locations: Locations, problems: list[Problem]) -> str:
+    named = [(dotted(each.path), each) for each in problems]
+    named.sort(key=lambda pair: locations.sort_key(pair[0]))
+    messages = [locations.message(path, each.problem, each.remedy) for path, each in named]
+    if len(messages) > MAX_SHOWN:
+        messages = [*messages[:MAX_SHOWN], f"... and {len(messages) - MAX_SHOWN} more problems."]
+    return "\n".join(messages)
+
+
+def _resolve(spec: SpecFile, locations: Locations) -> plain.ModelSpec:
+    """Turns a checked spec into plain numbers and fills in the defaults that depend on other keys."""
+    training, search, outputs = spec.training, spec.search, spec.outputs
+    return plain.ModelSpec(
+        metagen_version=spec.metagen_version,
+        name=spec.name,
+        description=spec.description,
+        modality=plain.Modality(spec.modality.inputs, spec.modality.outputs),
+        task=plain.Task(spec.task.type, spec.task.domain, spec.task.num_classes),
+        data=_resolve_data(spec, locations.file),
+        constraints=_resolve_constraints(spec),
+        training=plain.Training(**training.model_dump()),
+        architecture=plain.Architecture(
+            spec.architecture.family,
+            {name: plain.Choice(**choice) for name, choice in sorted(spec.architecture.choices.items())},
+        ),
+        search=plain.Search(
+            strategy=search.strategy,
+            objectives=tuple(
+                plain.Objective(each.metric, each.direction or DIRECTIONS[each.metric]) for each in search.objectives
+            ),
+            budget=search.budget,
+            rounds=search.rounds,
+            prototype_steps=search.prototype_steps,
+            finalists=search.finalists,
+        ),
+        evaluation=plain.Evaluation(spec.evaluation.metrics or TEST_METRICS[spec.task.type]),
+        outputs=plain.Outputs(**outputs.model_dump()),
+        seed=spec.reproducibility.seed,
+        locations=locations,
+    )
+
+
+def _resolve_data(spec: SpecFile, file: str) -> plain.DataSpec:
+    written = spec.data.model_dump()
+    path = spec.data.path
+    if path is not None:
+        written["path"] = os.path.abspath(FilePath(file).parent / path)
+        written["format"] = spec.data.format or inferred_format(path, spec.modality.inputs)
+    return plain.DataSpec(written_path=path, **written)
+
+
+def _resolve_constraints(spec: SpecFile) -> plain.Constraints:
+    limits = spec.constraints
+    window = limits.context_window or (DEFAULT_CONTEXT_WINDOW if "text" in spec.modality.inputs else None)
+    return plain.Constraints(
+        min_params=limits.parameter_budget.min,
+        max_params=limits.parameter_budget.max,
+        memory_bytes=limits.memory_budget,
+        latency_ms=limits.latency,
+        throughput_per_s=limits.throughput,
+        context_window=window,
+        device=limits.device,
+    )

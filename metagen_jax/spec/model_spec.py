@@ -1,0 +1,237 @@
+"""The spec once read: frozen dataclasses of plain numbers, with every default resolved."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from metagen_jax.errors import SpecError
+from metagen_jax.spec import units
+from metagen_jax.spec.locations import Locations
+from metagen_jax.spec.yaml_source import dump
+
+
+@dataclass(frozen=True)
+class Modality:
+    """What goes in and what comes out: words such as "image", "text", "label"."""
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is learnt: "classification" (with `num_classes`) or "generation"."""
+
+    type: str
+    domain: str
+    num_classes: int | None
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """What is learnt from: exactly one of `source` (embedded) and `path` is not None.
+
+    Attributes:
+      path: absolute; a relative one was resolved against the folder of the spec file. Not part of equality or hash.
+      written_path: the path as the spec has it.
+      format: "npz", "image_folder" or "text"; None for embedded data.
+      validation_fraction, test_fraction: for `path` only; embedded splits are fixed.
+    """
+
+    source: str | None
+    path: str | None = field(compare=False)
+    written_path: str | None
+    format: str | None
+    image_size: int | None
+    channels: int | None
+    validation_fraction: float
+    test_fraction: float
+    max_examples: int | None
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """Upper limits (None: no limit); `min_params` and `throughput_per_s` are lower limits, `context_window` is exact.
+
+    Attributes:
+      context_window: tokens; None unless text goes in.
+      device: "cpu", "gpu" or "tpu".
+    """
+
+    min_params: int
+    max_params: int | None
+    memory_bytes: int | None
+    latency_ms: float | None
+    throughput_per_s: float | None
+    context_window: int | None
+    device: str
+
+
+@dataclass(frozen=True)
+class Training:
+    """How candidates and the winner learn; `steps` are the finalists'."""
+
+    objective: str
+    schedule: str
+    steps: int
+    batch_size: int
+    label_smoothing: float
+    augmentation: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the spec leaves of one choice of the search space.
+
+    Attributes:
+      values: the values that are allowed, one or several; None where a range is given.
+      min, max: bounds of an ordered choice, each may be None.
+    """
+
+    values: tuple[int | float | str, ...] | None = None
+    min: int | float | None = None
+    max: int | float | None = None
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Which networks are searched; no families means every one that fits."""
+
+    families: tuple[str, ...]
+    choices: Mapping[str, Choice] = field(hash=False)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One thing that the search improves; `direction` is "minimize" or "maximize"."""
+
+    metric: str
+    direction: str
+
+
+@dataclass(frozen=True)
+class Search:
+    """How architectures are looked for; `budget` counts trained candidates, over all rounds."""
+
+    strategy: str
+    objectives: tuple[Objective, ...]
+    budget: int
+    rounds: int
+    prototype_steps: int
+    finalists: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What is measured on the test data, once, for the winner."""
+
+    metrics: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What is left in the run folder; `samples` counts example answers in the model card."""
+
+    figures: bool
+    project: bool
+    samples: int
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What the user wrote, resolved and frozen.
+
+    Two specs are equal, and have the same hash, if they ask for the same; where they were read from does not count.
+    """
+
+    metagen_version: str
+    name: str
+    description: str
+    modality: Modality
+    task: Task
+    data: DataSpec
+    constraints: Constraints
+    training: Training
+    architecture: Architecture
+    search: Search
+    evaluation: Evaluation
+    outputs: Outputs
+    seed: int
+    locations: Locations = field(compare=False, repr=False, default=Locations("spec"))
+
+    @property
+    def hash(self) -> str:
+        """Eight hex characters that stand for everything the spec asks for."""
+        canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:8]
+
+    def error(self, path: str, problem: str, remedy: str = "") -> SpecError:
+        """Returns the error to raise for a value found wrong later, located at its line.
+
+        Args:
+          path: dotted path in the YAML file, such as "architecture.choices.d_model"; where the file does not have it,
+            the nearest parent's line is named.
+          problem: what is wrong, with the offending value.
+          remedy: what to write instead.
+        """
+        return self.locations.error(path, problem, remedy)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the spec in the form of the YAML file, every default written out, quantities as exact text."""
+        tree = {
+            "metagen_version": self.metagen_version,
+            "name": self.name,
+            "description": self.description,
+            "modality": {"inputs": list(self.modality.inputs), "outputs": list(self.modality.outputs)},
+            "task": {"type": self.task.type, "domain": self.task.domain, "num_classes": self.task.num_classes},
+            "data": self._data_dict(),
+            "constraints": self._constraints_dict(),
+            "training": dict(vars(self.training)),
+            "architecture": self._architecture_dict(),
+            "search": dict(vars(self.search)) | {"objectives": [dict(vars(each)) for each in self.search.objectives]},
+            "evaluation": {"metrics": list(self.evaluation.metrics)},
+            "outputs": dict(vars(self.outputs)),
+            "reproducibility": {"seed": self.seed},
+        }
+        return _without_none(tree)
+
+    def to_yaml(self) -> str:
+        """Returns canonical YAML; reading it gives an equal spec."""
+        return dump(self.to_dict())
+
+    def _data_dict(self) -> dict[str, Any]:
+        if self.data.source is not None:
+            return {"source": self.data.source, "max_examples": self.data.max_examples}
+        tree = dict(vars(self.data)) | {"path": self.data.written_path}
+        del tree["written_path"]
+        return tree
+
+    def _constraints_dict(self) -> dict[str, Any]:
+        limits = self.constraints
+        memory, latency, rate = limits.memory_bytes, limits.latency_ms, limits.throughput_per_s
+        return {
+            "parameter_budget": {"min": limits.min_params, "max": limits.max_params},
+            "memory_budget": None if memory is None else units.format_bytes(memory),
+            "latency": None if latency is None else units.format_duration_ms(latency),
+            "throughput": None if rate is None else units.format_rate_per_s(rate),
+            "context_window": limits.context_window,
+            "device": limits.device,
+        }
+
+    def _architecture_dict(self) -> dict[str, Any]:
+        choices = {
+            name: {"min": choice.min, "max": choice.max} if choice.values is None else list(choice.values)
+            for name, choice in sorted(self.architecture.choices.items())
+        }
+        tree: dict[str, Any] = {"family": list(self.architecture.families), "choices": choices}
+        return {name: value for name, value in tree.items() if value}
+
+
+def _without_none(tree: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: _without_none(value) if isinstance(value, dict) else value
+        for name, value in tree.items()
+        if value is not None and value != {}
+    }

@@ -1,0 +1,318 @@
+"""The keys of a spec: for each its kind, its default and what it changes. Defaults live here and nowhere else.
+
+Pydantic models stop at this border: `load_spec` turns them into the plain dataclasses of `model_spec`.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
+
+from metagen_jax.spec import units
+from metagen_jax.spec.kinds import (
+    FilePath,
+    Flag,
+    Line,
+    Narrowing,
+    Number,
+    OneOrMore,
+    Quantity,
+    Slug,
+    Version,
+    Whole,
+    Word,
+)
+
+SPEC_VERSION = "1.0"
+DEFAULT_CONTEXT_WINDOW = 128
+WORKS_TODAY = "Today: inputs [image], outputs [label], task.type classification; or inputs [text], outputs [text], task.type generation."
+EMBEDDED_SOURCES = {"digits": "image", "mnist5k": "image", "kjv": "text"}  # name to what it holds
+EMBEDDED_NUM_CLASSES = {"digits": 10, "mnist5k": 10}
+FORMATS = {"npz": "image", "image_folder": "image", "text": "text"}  # name to what it holds
+DIRECTIONS = {  # of every objective
+    "validation_loss": "minimize",
+    "validation_accuracy": "maximize",
+    "bits_per_character": "minimize",
+    "params": "minimize",
+    "flops": "minimize",
+    "latency_ms": "minimize",
+}
+QUALITY_OBJECTIVES = ("validation_loss", "validation_accuracy", "bits_per_character")
+TEST_METRICS = {
+    "classification": ("accuracy", "loss"),
+    "generation": ("bits_per_character", "loss"),
+}  # also the defaults
+
+_PARAMETERS = Whole(0, 10**12)
+_STEPS = Whole(1, 10_000_000)
+_MEMORY = Quantity(
+    "an amount of memory, such as 500MB, 2GB or 2GiB",
+    units.parse_bytes,
+    units.format_bytes,
+    r"^[0-9]+(\.[0-9]+)? ?([kMGT]i?)?B$|^[0-9]+(\.[0-9]+)? ?KiB$",
+    10**6,
+    10**15,
+)
+_LATENCY = Quantity(
+    "a duration, such as 10ms, 0.5s or real-time (30 in a second)",
+    units.parse_duration_ms,
+    units.format_duration_ms,
+    r"^[0-9]+(\.[0-9]+)? ?(us|ms|s|m|min|h)$|^real-time$",
+    0.001,
+    600_000.0,
+)
+_THROUGHPUT = Quantity(
+    "a rate, such as 500/s, 30fps or 500",
+    units.parse_rate_per_s,
+    units.format_rate_per_s,
+    r"^[0-9]+(\.[0-9]+)? ?(/s|fps|k/s|M/s)?$",
+    0.001,
+    1e9,
+    bare=True,
+)
+_CONTEXT = Quantity(
+    "a number of tokens, such as 128 or 8k (8192)",
+    units.parse_context_window,
+    str,
+    r"^[0-9]+(\.[0-9]+)? ?[kM]?$",
+    8,
+    2**20,
+    bare=True,
+)
+
+
+def key(default: Any, description: str, example: Any, default_text: str = "") -> Any:
+    """Describes one key; `...` as default means required, `default_text` says how a derived default comes about."""
+    extra = {"x-default": default_text} if default_text else None
+    return Field(default, description=description, examples=[example], json_schema_extra=extra)
+
+
+class Section(BaseModel):
+    """A mapping in which every key is known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModalitySection(Section):
+    """What goes in and what comes out."""
+
+    inputs: Annotated[tuple[Annotated[str, Word(("image", "text"), WORKS_TODAY)], ...], OneOrMore()] = key(
+        ..., "What the model reads.", ["image"]
+    )
+    outputs: Annotated[tuple[Annotated[str, Word(("label", "text"), WORKS_TODAY)], ...], OneOrMore()] = key(
+        ..., "What the model answers with.", ["label"]
+    )
+
+
+class TaskSection(Section):
+    """What the model is for."""
+
+    type: Annotated[str, Word(("classification", "generation"), WORKS_TODAY)] = key(
+        ..., "What is learnt: a label for each input, or the continuation of a text.", "classification"
+    )
+    domain: Annotated[str, Line(500)] = key(
+        "general", "What the data is about; shown in the model card.", "handwritten digits"
+    )
+    num_classes: Annotated[int | None, Whole(2, 100_000)] = key(
+        None,
+        "How many labels there are; checked against the data.",
+        10,
+        "required for classification, refused elsewhere",
+    )
+
+
+class DataSection(Section):
+    """What is learnt from: exactly one of `source` and `path`."""
+
+    source: Annotated[str | None, Word(tuple(EMBEDDED_SOURCES))] = key(
+        None, "Data that ships with the package, with fixed train, validation and test splits.", "mnist5k", "none"
+    )
+    path: Annotated[str | None, FilePath()] = key(
+        None, "Your own data: an .npz, a folder of images by class, or a text file.", "my_images", "none"
+    )
+    format: Annotated[str | None, Word(tuple(FORMATS))] = key(
+        None, "How `path` is read.", "image_folder", "from the ending of `path`"
+    )
+    image_size: Annotated[int | None, Whole(4, 1024)] = key(
+        None, "Pixels on each side that your own images are resized to.", 32, "the size of the images"
+    )
+    channels: Annotated[int | None, Whole(1, 3)] = key(
+        None, "1 to read your own images in grey, 3 in colour.", 1, "as the images are"
+    )
+    validation_fraction: Annotated[float, Number(0, 0.5, above=True)] = key(
+        0.1, "Share of your own data that selection looks at.", 0.1
+    )
+    test_fraction: Annotated[float, Number(0, 0.5, above=True)] = key(
+        0.1, "Share of your own data kept for the winner's test.", 0.1
+    )
+    max_examples: Annotated[int | None, Whole(10, 10**9)] = key(
+        None, "Trains on at most this many examples (of text: characters).", 2000, "all"
+    )
+
+
+class ParameterBudgetSection(Section):
+    """How many trainable numbers the model may have, counted exactly."""
+
+    min: Annotated[int, _PARAMETERS] = key(0, "Fewest parameters.", "10k")
+    max: Annotated[int | None, Whole(1, 10**12)] = key(None, "Most parameters.", "250k", "no limit")
+
+
+class ConstraintsSection(Section):
+    """What the model may cost; candidates beyond a limit are never built."""
+
+    parameter_budget: ParameterBudgetSection = ParameterBudgetSection()
+    memory_budget: Annotated[int | None, _MEMORY] = key(
+        None, "Most memory that running the model on one input may take, estimated.", "2GB", "no limit"
+    )
+    latency: Annotated[float | None, _LATENCY] = key(
+        None, "Longest time one input may take on the device, estimated.", "10ms", "no limit"
+    )
+    throughput: Annotated[float | None, _THROUGHPUT] = key(
+        None, "Fewest inputs a second the device must get through, estimated.", "500/s", "no limit"
+    )
+    context_window: Annotated[int | None, _CONTEXT] = key(
+        None,
+        "How many tokens of text the model sees at once.",
+        "8k",
+        f"{DEFAULT_CONTEXT_WINDOW} for text, refused elsewhere",
+    )
+    device: Annotated[str, Word(("cpu", "gpu", "tpu"))] = key(
+        "cpu", "The kind of device that time and memory are estimated for.", "cpu"
+    )
+
+
+class TrainingSection(Section):
+    """How candidates and the winner learn."""
+
+    objective: Annotated[str, Word(("cross_entropy",))] = key(
+        "cross_entropy", "The loss that is minimised.", "cross_entropy"
+    )
+    schedule: Annotated[str, Word(("cosine", "linear", "constant"))] = key(
+        "cosine", "How the learning rate goes on after its warm-up.", "cosine"
+    )
+    steps: Annotated[int, _STEPS] = key(1000, "Training steps of the finalists.", 1200)
+    batch_size: Annotated[int, Whole(1, 65_536)] = key(64, "Examples in one training step.", 64)
+    label_smoothing: Annotated[float, Number(0, 0.5)] = key(
+        0.0, "Share of the target spread evenly over all classes, against overconfidence.", 0.1
+    )
+    augmentation: Annotated[str, Word(("none", "shift"))] = key(
+        "none", "`shift` moves each training image by a few pixels at random; images only.", "shift"
+    )
+
+
+class ArchitectureSection(Section):
+    """Which networks are searched."""
+
+    family: Annotated[
+        tuple[Annotated[str, Slug("[a-z][a-z0-9_]{0,63}", "the name of a family, such as vit")], ...],
+        OneOrMore(),
+    ] = key((), "One family of architectures, or a list of them.", "vit", "every family that fits the modality")
+    choices: dict[str, Annotated[dict[str, Any], Narrowing()]] = key(
+        {}, "Fixes or narrows choices of the search space.", {"d_model": [32, 48], "norm": "rms"}, "the whole space"
+    )
+
+
+class ObjectiveSection(Section):
+    """One thing that the search improves."""
+
+    metric: Annotated[str, Word(tuple(DIRECTIONS))] = key(
+        ..., "What is measured on every candidate.", "validation_loss"
+    )
+    direction: Annotated[str | None, Word(("minimize", "maximize"))] = key(
+        None, "Which way is better.", "minimize", "the direction that makes sense for the metric"
+    )
+
+
+class SearchSection(Section):
+    """How architectures are looked for, and for how long."""
+
+    strategy: Annotated[str, Word(("evolution", "random"))] = key(
+        "evolution", "How new candidates are proposed.", "evolution"
+    )
+    objectives: tuple[ObjectiveSection, ...] = key(
+        (ObjectiveSection(metric="validation_loss"), ObjectiveSection(metric="params")),
+        "1 to 3 objectives; the front holds the candidates that no other beats in all of them.",
+        [{"metric": "validation_loss"}, {"metric": "params", "direction": "minimize"}],
+        "validation_loss and params, both minimised",
+    )
+    budget: Annotated[int, Whole(1, 100_000)] = key(24, "How many candidates are trained.", 24)
+    rounds: Annotated[int, Whole(1, 1000)] = Field(
+        default_factory=lambda data: min(3, data["budget"]),
+        description="Rounds of proposing, training and selecting that the budget is spread over.",
+        examples=[3],
+        json_schema_extra={"x-default": "3, or the budget where that is less"},
+    )
+    prototype_steps: Annotated[int, _STEPS] = key(100, "Training steps of each candidate.", 120)
+    finalists: Annotated[int, Whole(1, 100)] = Field(
+        default_factory=lambda data: min(3, data["budget"]),
+        description="How many of the best candidates are trained further before the winner is picked.",
+        examples=[3],
+        json_schema_extra={"x-default": "3, or the budget where that is less"},
+    )
+
+
+class EvaluationSection(Section):
+    """What is reported about the winner."""
+
+    metrics: Annotated[tuple[Annotated[str, Word(("accuracy", "loss", "bits_per_character"))], ...], OneOrMore()] = key(
+        (),
+        "What is measured on the test data, once.",
+        ["accuracy", "loss"],
+        "; ".join(f"{' and '.join(names)} for {task}" for task, names in TEST_METRICS.items()),
+    )
+
+
+class OutputsSection(Section):
+    """What is left in the run folder."""
+
+    figures: Annotated[bool, Flag()] = key(True, "Whether figures of the search are drawn.", True)
+    project: Annotated[bool, Flag()] = key(True, "Whether the winner's standalone project is written.", True)
+    samples: Annotated[int, Whole(0, 20)] = key(5, "How many example answers the model card shows.", 5)
+
+
+class ReproducibilitySection(Section):
+    """What makes a run come out the same again."""
+
+    seed: Annotated[int, Whole(0, 2**31 - 1)] = key(0, "Where all randomness of the run comes from.", 0)
+
+
+class SpecFile(Section):
+    """A spec: what a model reads, answers and may cost, and how it is searched."""
+
+    metagen_version: Annotated[str, Version(SPEC_VERSION)] = key(
+        SPEC_VERSION, "Version of the spec language.", SPEC_VERSION
+    )
+    name: Annotated[str, Slug()] = key(..., "Names the run folder and the project.", "my_model")
+    description: Annotated[str, Line(500)] = key(
+        "", "What the model is for; shown in the project.", "Names a digit.", "empty"
+    )
+    modality: ModalitySection
+    task: TaskSection
+    data: DataSection
+    constraints: ConstraintsSection = ConstraintsSection()
+    training: TrainingSection = TrainingSection()
+    architecture: ArchitectureSection = ArchitectureSection()
+    search: SearchSection = SearchSection()
+    evaluation: EvaluationSection = EvaluationSection()
+    outputs: OutputsSection = OutputsSection()
+    reproducibility: ReproducibilitySection = ReproducibilitySection()
+
+
+def walk_keys(
+    model: type[Section] = SpecFile, parent: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
+    """Yields the path and the field of every key, each section before the keys below it."""
+    for name, field in model.model_fields.items():
+        yield (*parent, name), field
+        below = section_of(field)
+        if below is not None:
+            yield from walk_keys(below, (*parent, name))
+
+
+def section_of(field: FieldInfo) -> type[Section] | None:
+    """Returns the section that a key holds, or holds a list of, or None where it holds plain values."""
+    for annotation in (field.annotation, *get_args(field.annotation)):
+        if isinstance(annotation, type) and issubclass(annotation, Section):
+            return annotation
+    return None

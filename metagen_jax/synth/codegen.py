@@ -1,0 +1,104 @@
+"""Renders templates; loads a rendered program as a module."""
+
+import functools
+import hashlib
+import pathlib
+import sys
+import types
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jinja2
+
+from metagen_jax.spec import Training
+from metagen_jax.synth.modalities.base import Family, Field, Modality
+from metagen_jax.synth.modalities.transformer import ACTIVATIONS, NORM_CLASSES
+
+
+def template_folder() -> pathlib.Path:
+    """The folder of the templates: beside the package in a checkout, inside it in an installed wheel."""
+    package = pathlib.Path(__file__).parents[1]
+    installed = package / "templates"
+    return installed if installed.is_dir() else package.parent / "templates"
+
+
+@functools.cache
+def environment() -> jinja2.Environment:
+    """Strict: an unknown variable is an error, and nothing is escaped."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(template_folder()),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=False,
+    )
+
+
+def model_context(
+    family: Family, structure: Mapping[str, Any], sizes: Mapping[str, int], fixed: Sequence[Field]
+) -> dict[str, Any]:
+    """What the templates of a model need: the rendered fragments, and the settings at the head."""
+    comments = {dimension.name: dimension.comment for dimension in family.dimensions}
+    searched = [Field(name, value, comments[name]) for name, value in sizes.items()]
+    numbers = [Field(name, value, comments[name]) for name, value in structure.items() if isinstance(value, int)]
+    function, label = ACTIVATIONS[structure["activation"]]
+    choices = {
+        "causal": family.causal,
+        "norm_class": NORM_CLASSES[structure["norm"]],
+        "activation_function": function,
+        "activation_label": label,
+    }
+    return {
+        "config_doc": f"The sizes of this {family.title}.",
+        "config_fields": [*fixed, *numbers, *searched],
+        "model_fragments": [render(fragment.format(**structure), choices) for fragment in family.fragments],
+        "model_class": family.model_class,
+    }
+
+
+def recipe_context(modality: Modality, training: Training, seed: int, fixed: Mapping[str, int]) -> dict[str, Any]:
+    """What the templates of the training need: the rendered fragments, and the constants that they read."""
+    constants = {"SEED": seed, "BATCH_SIZE": training.batch_size}
+    if training.augmentation == "shift":
+        constants["MAX_SHIFT"] = max(1, fixed["image_size"] // 14)
+    if "context" in fixed:
+        constants["CONTEXT"] = fixed["context"]
+    choices = {
+        "label_smoothing": training.label_smoothing,
+        "schedule": training.schedule,
+        "augmentation": training.augmentation,
+    }
+    return {
+        "constants": constants,
+        "recipe_fragments": [render(fragment, choices) for fragment in modality.recipe_fragments],
+    }
+
+
+def render(template: str, context: Mapping[str, Any]) -> str:
+    """Renders one template; white space at both ends is cut off."""
+    return environment().get_template(template).render(context).strip()
+
+
+def program_source(
+    modality: Modality,
+    family: Family,
+    structure: Mapping[str, Any],
+    sizes: Mapping[str, int],
+    fixed: Sequence[Field],
+    training: Training,
+    seed: int,
+) -> str:
+    """Renders everything that a candidate of this structure is trained with as one module."""
+    recipe = recipe_context(modality, training, seed, {field.name: field.value for field in fixed})
+    return render("program.py.j2", model_context(family, structure, sizes, fixed) | recipe) + "\n"
+
+
+def load_module(source: str) -> types.ModuleType:
+    """Executes a rendered program. Only our own fragments and checked integers ever stand in one."""
+    name = "metagen_jax_program_" + hashlib.sha256(source.encode()).hexdigest()[:16]
+    if name not in sys.modules:
+        module = types.ModuleType(name)
+        sys.modules[name] = module  # dataclasses look their module up
+        exec(compile(source, f"<{name}>", "exec"), module.__dict__)
+    return sys.modules[name]

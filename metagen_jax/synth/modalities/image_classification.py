@@ -1,0 +1,86 @@
+"""Images in, one label out."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from metagen_jax.data import ImageDataset, majority_accuracy
+from metagen_jax.errors import DataError
+from metagen_jax.spec import ModelSpec
+from metagen_jax.synth.modalities.base import STRUCTURE, Dataset, Dimension, Family, Field, Modality
+from metagen_jax.synth.modalities.transformer import BLOCK_FRAGMENTS, DIMENSIONS
+
+VIT = Family(
+    name="vit",
+    title="vision transformer",
+    model_class="VisionTransformer",
+    dimensions=(Dimension("patch_size", STRUCTURE, (), "pixels along each side of a patch"), *DIMENSIONS),
+    fragments=(*BLOCK_FRAGMENTS, "fragments/embeddings/patch.py.j2", "fragments/encoders/vit.py.j2"),
+    causal=False,
+)
+
+
+class ImageClassification(Modality):
+    """Names what is in an image."""
+
+    name = "image_classification"
+    inputs = ("image",)
+    outputs = ("label",)
+    task_type = "classification"
+    families = {"vit": VIT}
+    recipe_fragments = (
+        "fragments/training/optimizer.py.j2",
+        "fragments/losses/classification.py.j2",
+        "fragments/data/image_batches.py.j2",
+    )
+    evaluation_batch_size = 128
+    search_examples = None
+
+    def fixed_fields(self, spec: ModelSpec, dataset: Dataset) -> tuple[Field, ...]:
+        assert isinstance(dataset, ImageDataset)
+        height, width, channels = dataset.image_shape
+        if height != width:
+            raise DataError(
+                f"{dataset.name}: images of {height} x {width} pixels are not square.\n"
+                "  Give data.image_size for a folder of images, or crop the arrays."
+            )
+        return (
+            Field("image_size", height, "pixels along each side"),
+            Field("channels", channels, "values of a pixel"),
+            Field("num_classes", dataset.num_classes, "labels"),
+        )
+
+    def dimensions(self, family: Family, spec: ModelSpec, fixed: Mapping[str, int]) -> tuple[Dimension, ...]:
+        patch_sizes = tuple(p for p in range(2, fixed["image_size"] // 2 + 1) if fixed["image_size"] % p == 0)
+        return tuple(
+            dataclasses.replace(dimension, values=patch_sizes or (1,)) if dimension.name == "patch_size" else dimension
+            for dimension in family.dimensions
+        )
+
+    def default_structure(self, fixed: Mapping[str, int], dimension: Dimension) -> tuple[Any, ...]:
+        if dimension.name != "patch_size":
+            return dimension.values
+        return (min(dimension.values, key=lambda p: abs(fixed["image_size"] / p - 4)),)  # about 4 x 4 patches
+
+    def num_tokens(self, fixed: Mapping[str, int], structure: Mapping[str, Any]) -> int:
+        return (fixed["image_size"] // structure["patch_size"]) ** 2
+
+    def num_outputs(self, fixed: Mapping[str, int], structure: Mapping[str, Any]) -> int:
+        return 1
+
+    def train_arrays(self, dataset: Dataset) -> tuple[np.ndarray, ...]:
+        assert isinstance(dataset, ImageDataset)
+        return dataset.train.images, dataset.train.labels
+
+    def evaluation_arrays(self, dataset: Dataset, split: str, fixed: Mapping[str, int]) -> tuple[np.ndarray, ...]:
+        examples = getattr(dataset, split)
+        return examples.images, examples.labels
+
+    def metrics(self, loss: float, accuracy: float) -> dict[str, float]:
+        return {"loss": loss, "accuracy": accuracy}
+
+    def baseline(self, dataset: Dataset) -> tuple[str, dict[str, float]]:
+        assert isinstance(dataset, ImageDataset)
+        return "always the most frequent class", {"accuracy": majority_accuracy(dataset)}

