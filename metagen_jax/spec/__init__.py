@@ -1,5 +1,6 @@
 """The spec language: YAML to a validated, resolved `ModelSpec`. Knows nothing of JAX."""
 
+from metagen_jax.spec.editor import json_schema
 from metagen_jax.spec.load import load_spec
 from metagen_jax.spec.model_spec import (
     Architecture,
@@ -29,5 +30,6 @@ __all__ = [
     "Search",
     "Task",
     "Training",
+    "json_schema",
     "load_spec",
 ]

@@ -16,7 +16,10 @@ from metagen_jax.spec.schema import (
     SpecFile,
 )
 
-SUPPORTED = {(("image",), ("label",)): "classification", (("text",), ("text",)): "generation"}
+SUPPORTED: dict[tuple[tuple[str, ...], ...], str] = {
+    (("image",), ("label",)): "classification",
+    (("text",), ("text",)): "generation",
+}
 TEXT_SUFFIXES = (".txt", ".text", ".md")
 ONLY_FOR_PATH = ("format", "image_size", "channels", "validation_fraction", "test_fraction")
 
@@ -140,12 +143,18 @@ def check_augmentation(spec: SpecFile) -> Iterator[Problem]:
         yield Problem(("training", "augmentation"), "'shift' moves images, and modality.inputs has none", remedy)
 
 
-def check_architecture_names(spec: SpecFile) -> Iterator[Problem]:
+def check_families(spec: SpecFile) -> Iterator[Problem]:
     for number, family in enumerate(spec.architecture.family):
         if family in spec.architecture.family[:number]:
-            yield Problem(
-                ("architecture", "family", number), f"{show(family)} is listed twice", "List each family once."
-            )
+            here = ("architecture", "family", number)
+            yield Problem(here, f"{show(family)} is listed twice", "List each family once.")
+
+
+def check_choice_names(spec: SpecFile) -> Iterator[Problem]:
+    for name in spec.architecture.choices:
+        if not re.fullmatch("[a-z][a-z0-9_]{0,63}", name):
+            problem = f"{show(name)} is not the name of a choice"
+            yield Problem(("architecture", "choices", name), problem, "Write a name such as d_model or num_layers.")
 
 
 def check_search_counts(spec: SpecFile) -> Iterator[Problem]:
@@ -207,7 +216,8 @@ CHECKS: tuple[tuple[tuple[str, ...], Callable[[SpecFile], Iterator[Problem]]], .
     (("constraints",), check_parameter_budget),
     (("constraints", "modality"), check_context_window),
     (("training", "modality"), check_augmentation),
-    (("architecture",), check_architecture_names),
+    (("architecture",), check_families),
+    (("architecture",), check_choice_names),
     (("search",), check_search_counts),
     (("search",), check_objectives),
     (("search", "task"), check_objective_task),

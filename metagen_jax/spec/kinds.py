@@ -90,7 +90,8 @@ class Whole(Kind):
         return {"anyOf": [number, {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? ?[kMBT]?$"}]}
 
     def describe(self) -> str:
-        return f"whole number, {units.format_count(self.low)} to {units.format_count(self.high)}; k, M, B, T"
+        suffixes = "; k, M, B, T" if self.high >= 10_000 else ""
+        return f"whole number, {units.format_count(self.low)} to {units.format_count(self.high)}{suffixes}"
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ class Word(Kind):
 
     Attributes:
       known: the words.
-      note: what to add where an unknown word is not a misspelling.
+      note: what to add to the remedy.
     """
 
     known: tuple[str, ...]
@@ -173,9 +174,7 @@ class Word(Kind):
         if not isinstance(value, str):
             refuse(f"{show(value)} is not a word", f"Write one of: {', '.join(self.known)}.")
         if value not in self.known:
-            remedy = did_you_mean(value, self.known)
-            note = f" {self.note}" if self.note and remedy.startswith("Known") else ""
-            refuse(f"{show(value)} is not known here", remedy + note)
+            refuse(f"{show(value)} is not known here", f"{did_you_mean(value[:100], self.known)} {self.note}".strip())
         return value
 
     def json(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from metagen_jax.spec import model_spec as plain
 from metagen_jax.spec.checks import CHECKS, inferred_format
 from metagen_jax.spec.locations import Locations, Path, Problem, dotted, named_override, show
 from metagen_jax.spec.schema import DEFAULT_CONTEXT_WINDOW, DIRECTIONS, TEST_METRICS, SpecFile, section_of, walk_keys
-from metagen_jax.spec.yaml_source import Source, parse, read_text
+from metagen_jax.spec.yaml_source import Source, flow, parse, read_text
 
 MAX_SHOWN = 25  # problems listed in one error
 
@@ -29,48 +29,52 @@ def load_spec(path: str | FilePath, overrides: Sequence[str] = ()) -> plain.Mode
       SpecError: the file cannot be read, or something in it or in an override is wrong. One message lists all problems,
         each with its place, the value and what to write instead.
     """
-    source = parse(read_text(str(path)), str(path))
+    file = str(path)
+    shown = file if file and file.isprintable() else ascii(file)
+    source = parse(read_text(file, shown), shown)
     if source.tree is None:
-        raise SpecError(f"{path}:1: the spec is empty\n  Write at least name, modality, task and data.")
+        raise SpecError(f"{shown}:1: the spec is empty\n  Write at least name, modality, task and data.")
+    whole = [each for each in source.problems if not each.path]  # a tag or anchor on the whole document
+    if whole:
+        raise SpecError(_report(Locations(shown), whole))
     if not isinstance(source.tree, dict):
-        raise SpecError(f"{path}:1: the top level is not a mapping of keys\n  Write lines such as name: my_model.")
+        raise SpecError(f"{shown}:1: the top level is not a mapping of keys\n  Write lines such as name: my_model.")
     given: dict[str, str] = {}
     for override in overrides:
-        path_set = _override(source, override)
-        given = {path: text for path, text in given.items() if not _inside(path, path_set)} | {path_set: override}
-    locations = Locations(str(path), source.lines, given)
+        *created, replaced = _override(source, override)
+        given = {path: text for path, text in given.items() if not _inside(path, replaced)}
+        given |= {path: override for path in (*created, replaced)}
+    locations = Locations(shown, source.lines, given)
     sections, problems = _validate(source)
     problems = source.problems + [each for each in problems if not _covered(each.path, source.problems)]
     if problems:
         raise SpecError(_report(locations, problems))
-    return _resolve(SpecFile.model_construct(**sections), locations)
+    return _resolve(SpecFile.model_construct(**sections), file, locations)
 
 
-def _override(source: Source, override: str) -> str:
-    """Replaces one value in the tree and returns its dotted path."""
+def _override(source: Source, override: str) -> list[str]:
+    """Replaces one value in the tree; returns the dotted paths of the sections created for it, then its own."""
     path, equals, text = override.partition("=")
-    path = path.strip()
+    path, place = path.strip(), named_override(override)
     if not equals or not re.fullmatch(r"[\w-]+(\.[\w-]+)*", path):
-        raise SpecError(
-            f"{named_override(override)}: not of the form PATH=VALUE\n  Write for example --set search.budget=8."
-        )
-    value = parse(text, f"{named_override(override)}")
+        raise SpecError(f"{place}: not of the form PATH=VALUE\n  Write for example --set search.budget=8.")
+    value = parse(text, place)
     if value.tree is None and not value.problems:
-        raise SpecError(f"{named_override(override)}, {path}: has no value\n  Write a value after '='.")
+        raise SpecError(f"{place}, {path}: has no value\n  Write a value after '='.")
     steps: Path = tuple(path.split("."))
-    parent = source.tree
+    parent, created = source.tree, []
     for depth, step in enumerate(steps[:-1]):
+        if step not in parent:
+            created.append(dotted(steps[: depth + 1]))
         parent = parent.setdefault(step, {})
         if not isinstance(parent, dict):
             section = dotted(steps[: depth + 1])
-            raise SpecError(
-                f"{named_override(override)}, {path}: {section} is not a section\n  Override {section} as a whole."
-            )
+            raise SpecError(f"{place}, {path}: {section} is not a section\n  Override {section} as a whole.")
     parent[steps[-1]] = value.tree
     source.lines = {known: line for known, line in source.lines.items() if not _inside(known, path)}
     source.problems = [each for each in source.problems if each.path[: len(steps)] != steps]
     source.problems += [Problem((*steps, *each.path), each.problem, each.remedy) for each in value.problems]
-    return path
+    return [*created, path]
 
 
 def _inside(path: str, parent: str) -> bool:
@@ -89,7 +93,8 @@ def _validate(source: Source) -> tuple[dict[str, Any], list[Problem]]:
                 sections[name] = field.get_default(call_default_factory=True)
             continue
         try:
-            sections[name] = TypeAdapter(Annotated[field.annotation, field]).validate_python(source.tree[name])
+            annotation: Any = Annotated[field.annotation, field]  # type: ignore[valid-type]
+            sections[name] = TypeAdapter(annotation).validate_python(source.tree[name])
         except ValidationError as error:
             problems += [problem for details in error.errors() for problem in _translate((name,), details)]
     spec = SpecFile.model_construct(**sections)
@@ -110,12 +115,13 @@ def _translate(top: Path, details: ErrorDetails) -> Iterator[Problem]:
         case "missing":
             yield _missing(path, _model_at(path[:-1]).model_fields[str(path[-1])].examples)
         case "model_type" | "model_attributes_type":
-            known = ", ".join(_model_at(path).model_fields)
-            yield Problem(path, f"{show(value)} is not a section", f"Write keys below it: {known}.")
+            yield Problem(path, f"{show(value)} is not a mapping of keys", _mapping_remedy(path, value))
         case "dict_type":
-            yield Problem(path, f"{show(value)} is not a section", "Write lines such as d_model: [32, 48] below it.")
+            yield Problem(
+                path, f"{show(value)} is not a mapping of keys", "Write lines such as d_model: [32, 48] below it."
+            )
         case "tuple_type":
-            yield Problem(path, f"{show(value)} is not a list", "Write a list, such as [first, second].")
+            yield Problem(path, f"{show(value)} is not a list", f"Write a list, such as {_example_at(path)}.")
         case "default_factory_not_called":
             return  # it waits for a key that has its own error
         case other:
@@ -140,13 +146,21 @@ def _unknown_key(path: Path, model: type[BaseModel]) -> Problem:
     return Problem(path, f"unknown key {show(key)}", remedy)
 
 
+def _mapping_remedy(path: Path, value: Any) -> str:
+    known = list(_model_at(path).model_fields)
+    if isinstance(path[-1], int) and isinstance(value, str):
+        return f"Write {{{known[0]}: {show(value)[1:-1]}}}."
+    return f"Write keys below it: {', '.join(known)}."
+
+
+def _example_at(path: Path) -> str:
+    examples = _model_at(path[:-1]).model_fields[str(path[-1])].examples
+    return flow(examples[0]) if examples else "[first, second]"
+
+
 def _missing(path: Path, examples: list[Any] | None) -> Problem:
-    example = f", such as {path[-1]}: {_flow(examples[0])}" if examples else " and the keys below it"
+    example = f", such as {path[-1]}: {flow(examples[0])}" if examples else " and the keys below it"
     return Problem(path, "is missing", f"Add it{example}.")
-
-
-def _flow(example: Any) -> str:
-    return f"[{', '.join(map(str, example))}]" if isinstance(example, list) else str(example)
 
 
 def _covered(path: Path, refused: list[Problem]) -> bool:
@@ -163,7 +177,7 @@ def _report(locations: Locations, problems: list[Problem]) -> str:
     return "\n".join(messages)
 
 
-def _resolve(spec: SpecFile, locations: Locations) -> plain.ModelSpec:
+def _resolve(spec: SpecFile, file: str, locations: Locations) -> plain.ModelSpec:
     """Turns a checked spec into plain numbers and fills in the defaults that depend on other keys."""
     training, search, outputs = spec.training, spec.search, spec.outputs
     return plain.ModelSpec(
@@ -172,7 +186,7 @@ def _resolve(spec: SpecFile, locations: Locations) -> plain.ModelSpec:
         description=spec.description,
         modality=plain.Modality(spec.modality.inputs, spec.modality.outputs),
         task=plain.Task(spec.task.type, spec.task.domain, spec.task.num_classes),
-        data=_resolve_data(spec, locations.file),
+        data=_resolve_data(spec, file),
         constraints=_resolve_constraints(spec),
         training=plain.Training(**training.model_dump()),
         architecture=plain.Architecture(

@@ -26,7 +26,10 @@ from metagen_jax.spec.kinds import (
 
 SPEC_VERSION = "1.0"
 DEFAULT_CONTEXT_WINDOW = 128
-WORKS_TODAY = "Today: inputs [image], outputs [label], task.type classification; or inputs [text], outputs [text], task.type generation."
+WORKS_TODAY = (
+    "Today: inputs [image], outputs [label], task.type classification; "
+    "or inputs [text], outputs [text], task.type generation."
+)
 EMBEDDED_SOURCES = {"digits": "image", "mnist5k": "image", "kjv": "text"}  # name to what it holds
 EMBEDDED_NUM_CLASSES = {"digits": 10, "mnist5k": 10}
 FORMATS = {"npz": "image", "image_folder": "image", "text": "text"}  # name to what it holds
@@ -39,10 +42,10 @@ DIRECTIONS = {  # of every objective
     "latency_ms": "minimize",
 }
 QUALITY_OBJECTIVES = ("validation_loss", "validation_accuracy", "bits_per_character")
-TEST_METRICS = {
+TEST_METRICS = {  # of each task, and the default
     "classification": ("accuracy", "loss"),
     "generation": ("bits_per_character", "loss"),
-}  # also the defaults
+}
 
 _PARAMETERS = Whole(0, 10**12)
 _STEPS = Whole(1, 10_000_000)
@@ -50,7 +53,7 @@ _MEMORY = Quantity(
     "an amount of memory, such as 500MB, 2GB or 2GiB",
     units.parse_bytes,
     units.format_bytes,
-    r"^[0-9]+(\.[0-9]+)? ?([kMGT]i?)?B$|^[0-9]+(\.[0-9]+)? ?KiB$",
+    r"^[0-9]+(\.[0-9]+)? ?(B|[kMGT]B|[KMGT]iB)$",
     10**6,
     10**15,
 )
@@ -60,7 +63,7 @@ _LATENCY = Quantity(
     units.format_duration_ms,
     r"^[0-9]+(\.[0-9]+)? ?(us|ms|s|m|min|h)$|^real-time$",
     0.001,
-    600_000.0,
+    60_000.0,
 )
 _THROUGHPUT = Quantity(
     "a rate, such as 500/s, 30fps or 500",
@@ -84,7 +87,7 @@ _CONTEXT = Quantity(
 
 def key(default: Any, description: str, example: Any, default_text: str = "") -> Any:
     """Describes one key; `...` as default means required, `default_text` says how a derived default comes about."""
-    extra = {"x-default": default_text} if default_text else None
+    extra: Any = {"x-default": default_text} if default_text else None
     return Field(default, description=description, examples=[example], json_schema_extra=extra)
 
 

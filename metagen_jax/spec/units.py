@@ -18,7 +18,14 @@ BYTE_UNITS = {
     **{"kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12},
     **{"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40},
 }
-DURATION_UNITS_MS = {"us": Fraction(1, 1000), "ms": 1, "s": 1000, "m": 60_000, "min": 60_000, "h": 3_600_000}
+DURATION_UNITS_MS: dict[str, int | Fraction] = {
+    "us": Fraction(1, 1000),
+    "ms": 1,
+    "s": 1000,
+    "m": 60_000,
+    "min": 60_000,
+    "h": 3_600_000,
+}
 RATE_UNITS = {"": 1, "/s": 1, "fps": 1, "k/s": 10**3, "M/s": 10**6}
 REAL_TIME_PER_S = 30  # what video calls real time
 
@@ -75,6 +82,8 @@ def parse_duration_ms(text: str) -> float:
     """
     if text == "real-time":
         return 1000 / REAL_TIME_PER_S
+    if re.fullmatch("real[ _]?time", text.lower().replace("-", "")):
+        raise UnitError(f"{text!r} is not a duration", "Write real-time.")
     return float(_exact(text, DURATION_UNITS_MS, "a duration", "10ms, 2s or 5min"))
 
 
@@ -137,7 +146,7 @@ def _whole(text: str, units: Mapping[str, int], what: str, examples: str) -> int
     return int(exact)
 
 
-def _exact(text: str, units: Mapping[str, int | Fraction], what: str, examples: str) -> Fraction:
+def _exact(text: str, units: Mapping[str, int] | Mapping[str, int | Fraction], what: str, examples: str) -> Fraction:
     match = _QUANTITY.fullmatch(text)
     number, unit = match.groups() if match else ("", "")
     if match and unit in units:

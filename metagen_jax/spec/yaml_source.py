@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
@@ -75,24 +75,25 @@ class Source:
     problems: list[Problem] = field(default_factory=list)
 
 
-def read_text(path: str) -> str:
+def read_text(path: str, shown: str) -> str:
     """Reads a spec file as text.
 
+    Args:
+      path: the file.
+      shown: how messages name it.
     Raises:
       SpecError: the file is missing, not a file, unreadable, too large, or not UTF-8 text.
     """
     try:
-        file = FilePath(path)
-        if file.is_dir():
-            raise SpecError(f"{path}: is a folder, not a spec file\n  Name the YAML file inside it.")
-        if not file.is_file():
-            raise SpecError(f"{path}: there is no such file\n  Check the path; a spec is a YAML file.")
-        with file.open("rb") as stream:
+        if not path or FilePath(path).is_dir():
+            raise SpecError(f"{shown}: is a folder, not a spec file\n  Name the YAML file inside it.")
+        if not FilePath(path).is_file():
+            raise SpecError(f"{shown}: there is no such file\n  Check the path; a spec is a YAML file.")
+        with FilePath(path).open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:  # ValueError: a NUL byte inside the path
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise SpecError(f"{show(path)}: cannot be read: {reason}\n  Check the path and its permissions.") from error
-    return _decode(path, content)
+    except OSError as error:
+        raise SpecError(f"{shown}: cannot be read: {error.strerror}\n  Check the path and its permissions.") from error
+    return _decode(shown, content)
 
 
 def parse(text: str, name: str) -> Source:
@@ -150,6 +151,17 @@ def dump(tree: dict[str, Any]) -> str:
     return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
+def flow(value: Any) -> str:
+    """Writes a value as YAML on one line.
+
+    Examples:
+      >>> flow([{"metric": "params"}, 2])
+      '[{metric: params}, 2]'
+    """
+    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=1000)
+    return text.removesuffix("\n").removesuffix("...").strip()
+
+
 class _Reader:
     """Builds a `Source` from the events of the YAML parser."""
 
@@ -198,7 +210,7 @@ class _Reader:
         while not isinstance(key_event := next(self.events), yaml.MappingEndEvent):
             if not isinstance(key_event, yaml.ScalarEvent) or key_event.anchor or key_event.tag:
                 self.stop(key_event, "a key that is not plain text", "Write keys as single words.")
-            key, line = str(key_event.value), key_event.start_mark.line + 1
+            key, line = str(key_event.value), _line(key_event)
             if key in tree:
                 first = self.source.lines[dotted((*path, key))]
                 self.value(next(self.events), (*path, key), depth + 1)
@@ -215,7 +227,7 @@ class _Reader:
         items: list[Any] = []
         while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
             here = (*path, len(items))
-            self.source.lines[dotted(here)] = event.start_mark.line + 1
+            self.source.lines[dotted(here)] = _line(event)
             items.append(self.value(event, here, depth + 1))
         return items
 
@@ -234,8 +246,8 @@ class _Reader:
         self.source.problems.append(Problem(path, problem, remedy))
         return REFUSED
 
-    def stop(self, event: yaml.Event, problem: str, remedy: str) -> None:
-        raise SpecError(f"{_place(self.name, event.start_mark.line + 1)}: {problem}\n  {remedy}")
+    def stop(self, event: yaml.Event, problem: str, remedy: str) -> NoReturn:
+        raise SpecError(f"{_place(self.name, _line(event))}: {problem}\n  {remedy}")
 
 
 class _Dumper(yaml.SafeDumper):
@@ -274,6 +286,10 @@ def _decode(path: str, content: bytes) -> str:
         line = content.count(b"\n", 0, error.start) + 1
         byte = content[error.start]
         raise SpecError(f"{path}:{line}: byte 0x{byte:02x} is not UTF-8 text\n  Save the file as UTF-8.") from error
+
+
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 1
 
 
 def _place(name: str, line: int) -> str:

@@ -46,10 +46,16 @@ def read_image_folder(request: DataRequest) -> ImageDataset:
         split: [pixels.read_picture(path, channels, request.image_size) for path in chosen[split]] for split in SPLITS
     }
     check_one_size(chosen, images)
-    splits = (
-        ImageSplit(np.stack(images[split]), labels[origin][indices]) for split, (origin, indices) in assigned.items()
+    splits = {
+        split: ImageSplit(np.stack(images[split]), labels[origin][indices])
+        for split, (origin, indices) in assigned.items()
+    }
+    return ImageDataset(
+        name=request.path.name,
+        class_names=tuple(class_names),
+        notes=folder_notes(request, given, channels),
+        **splits,
     )
-    return ImageDataset(request.path.name, tuple(class_names), *splits, notes=folder_notes(request, given, channels))
 
 
 def split_folders(root: Path) -> dict[str, Path]:
@@ -91,8 +97,11 @@ def list_pictures(folder: Path) -> Pictures:
 
 
 def is_picture(path: Path, below: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.relative_to(below).parts)
-    return path.suffix.lower() in PICTURES and not hidden and path.is_file()
+    return path.suffix.lower() in PICTURES and not is_hidden(path, below) and path.is_file()
+
+
+def is_hidden(path: Path, below: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(below).parts)
 
 
 def known() -> str:
@@ -125,8 +134,8 @@ def check_one_size(chosen: dict[str, list[Path]], images: dict[str, list[np.ndar
 def folder_notes(request: DataRequest, given: dict[str, Pictures], channels: int) -> tuple[str, ...]:
     notes = [pixels.conversion_note(channels, request.image_size)]
     pictures = {path for split in given for path, _ in given[split]}
-    files = (path for path in request.path.rglob("*") if path.is_file() and not path.name.startswith("."))
+    files = (path for path in request.path.rglob("*") if path.is_file() and not is_hidden(path, request.path))
     others = sorted(path for path in files if path not in pictures)
     if others:
-        notes.append(f"{len(others)} files that are no pictures were passed over, the first: {others[0].name}")
+        notes.append(f"files passed over because they are no pictures: {len(others)}, such as {others[0].name}")
     return tuple(notes)

@@ -39,15 +39,16 @@ def read_npz_file(request: DataRequest) -> ImageDataset:
         test_fraction=request.test_fraction,
         max_examples=request.max_examples,
     )
-    splits = []
+    splits = {}
     for split in SPLITS:
         origin, indices = assigned[split]
         if len(indices) == 0:
             raise DataError(f"{path}: no images are left for {split}\n  Add images, or arrays {split}_images, _labels.")
         chosen = fit_to_request(request, images[origin][indices], notes)
-        splits.append(ImageSplit(chosen, labels[origin][indices]))
+        splits[split] = ImageSplit(chosen, labels[origin][indices])
     check_same_shape(path, splits)
-    return ImageDataset(path.stem, class_names, *splits, notes=tuple(dict.fromkeys(notes)))
+    # A note that holds for three splits is one note.
+    return ImageDataset(name=path.stem, class_names=class_names, notes=tuple(dict.fromkeys(notes)), **splits)
 
 
 def load_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -183,14 +184,14 @@ def fit_to_request(request: DataRequest, images: np.ndarray, notes: list[str]) -
     if wanted_size is None and wanted_channels == channels:
         return images
     if channels not in (1, 3, 4) or wanted_channels not in pixels.MODE_OF_CHANNELS:
-        raise DataError(f"{request.path}: images of {channels} channels cannot be converted\n"
-                        "  Leave out data.image_size and data.channels, or save gray or RGB images.")  # fmt: skip
+        remedy = "Leave out data.image_size and data.channels, or save gray or RGB images."
+        raise DataError(f"{request.path}: images of {channels} channels cannot be converted\n  {remedy}")
     notes.append(pixels.conversion_note(wanted_channels, wanted_size))
     return pixels.convert_array(images, wanted_channels, wanted_size, request.path)
 
 
-def check_same_shape(path: Path, splits: list[ImageSplit]) -> None:
-    shapes = [split.images.shape[1:] for split in splits]
-    if len(set(shapes)) > 1:
-        found = ", ".join(f"{split} {shape}" for split, shape in zip(SPLITS, shapes, strict=True))
+def check_same_shape(path: Path, splits: dict[str, ImageSplit]) -> None:
+    shapes = {name: split.images.shape[1:] for name, split in splits.items()}
+    if len(set(shapes.values())) > 1:
+        found = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
         raise DataError(f"{path}: splits differ in shape: {found}\n  Set data.image_size and data.channels.")

@@ -1,0 +1,3 @@
+"""MetaGen: turns a specification into a trained model."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,50 @@
+"""A Candidate: one blueprint of a run with everything that was measured on it."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from metagen_jax.synth.architecture import Blueprint
+
+PROPOSED, TRAINED, FAILED = "proposed", "trained", "failed"
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """Validation metrics after so many training steps."""
+
+    step: int
+    metrics: dict[str, float]
+
+
+@dataclasses.dataclass
+class Candidate:
+    """One member of the search.
+
+    Attributes:
+      number: its position in the run; its key is `fold_in(run_key, number)`.
+      round: the round that proposed it.
+      genotype: `(D,)` int32.
+      blueprint: what it is.
+      costs: params, flops, memory_bytes, latency_ms.
+      status: `PROPOSED`, `TRAINED` or `FAILED`.
+      reason: why it failed, in words.
+      losses: training loss of every prototype step.
+      scores: validation metrics, in the order of the steps.
+    """
+
+    number: int
+    round: int
+    genotype: np.ndarray
+    blueprint: Blueprint
+    costs: dict[str, Any]
+    status: str = PROPOSED
+    reason: str = ""
+    losses: list[float] = dataclasses.field(default_factory=list)
+    scores: list[Score] = dataclasses.field(default_factory=list)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The last validation metrics; empty where there are none."""
+        return self.scores[-1].metrics if self.scores else {}

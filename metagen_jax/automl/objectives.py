@@ -1,0 +1,50 @@
+"""The objectives of a spec as losses: every one minimised, NaN where a candidate has no number."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from metagen_jax.automl.candidate import TRAINED, Candidate
+from metagen_jax.search import pareto_mask
+from metagen_jax.spec import Objective
+
+# The metric of an objective to the measured metric or the cost that it reads.
+MEASURED = {"validation_loss": "loss", "validation_accuracy": "accuracy", "bits_per_character": "bits_per_character"}
+
+
+def value(candidate: Candidate, metric: str) -> float:
+    """What a candidate has for the metric of an objective, as the user counts it; NaN if it was not measured."""
+    if metric in MEASURED:
+        return candidate.metrics.get(MEASURED[metric], math.nan)
+    return float(candidate.costs[metric])
+
+
+def losses(candidates: Sequence[Candidate], objectives: Sequence[Objective]) -> np.ndarray:
+    """`(N, M)` float32, every objective minimised; the whole row of a candidate that failed is NaN."""
+    rows = [
+        [value(c, o.metric) * (-1 if o.direction == "maximize" else 1) if c.status == TRAINED else math.nan for o in objectives]
+        for c in candidates
+    ]
+    return np.array(rows, np.float32).reshape(len(candidates), len(objectives))
+
+
+def front(candidates: Sequence[Candidate], objectives: Sequence[Objective]) -> list[Candidate]:
+    """The candidates that no other beats in all objectives, best in the first objective first."""
+    table = losses(candidates, objectives)
+    on_front = np.asarray(pareto_mask(table, np.ones(len(candidates), bool)))
+    return [candidates[i] for i in best_first(candidates, objectives) if on_front[i]]
+
+
+def best_first(candidates: Sequence[Candidate], objectives: Sequence[Objective]) -> list[int]:
+    """Positions of the trained candidates, sorted by the first objective, then the others, then their number."""
+    table = losses(candidates, objectives)
+    order = sorted(range(len(candidates)), key=lambda i: (*table[i].tolist(), candidates[i].number))
+    return [i for i in order if candidates[i].status == TRAINED]
+
+
+def finalists(candidates: Sequence[Candidate], objectives: Sequence[Objective], count: int) -> list[Candidate]:
+    """The `count` members of the front that are best in the first objective; if it is shorter, the next best."""
+    chosen = front(candidates, objectives)[:count]
+    rest = (candidates[i] for i in best_first(candidates, objectives))
+    return (chosen + [candidate for candidate in rest if candidate not in chosen])[:count]

@@ -1,0 +1,316 @@
+"""One run from a spec to a finished folder."""
+
+import copy
+import dataclasses
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from metagen_jax.automl import objectives
+from metagen_jax.automl.candidate import FAILED, TRAINED, Candidate
+from metagen_jax.automl.database import RunDatabase
+from metagen_jax.automl.evaluation import score_plain
+from metagen_jax.automl.progress import Logged, Progress, Silent
+from metagen_jax.automl.prototype_trainer import OutOfTime, PrototypeTrainer
+from metagen_jax.automl.run_folder import RunFolder, versions, write_json, write_text
+from metagen_jax.automl.samples import sample_answers
+from metagen_jax.automl.search_engine import ArchitectureSearchEngine, SearchResult
+from metagen_jax.data import Dataset, load_dataset, sha256
+from metagen_jax.errors import RunError
+from metagen_jax.population.checkpoints import save_weights
+from metagen_jax.population.devices import population_mesh
+from metagen_jax.population.weights import Weights
+from metagen_jax.spec import ModelSpec, Objective
+from metagen_jax.synth.modalities import Modality, modality_of
+from metagen_jax.synth.project import ProjectFacts, write_project
+from metagen_jax.synth.choices import check_choices
+from metagen_jax.synth.space import SearchSpace, build_space
+
+RESULT_SCHEMA_VERSION = 1
+SEARCH_SHARE = 0.5  # of a time limit; the rest is for the finalists
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How to run, as opposed to what: nothing here changes a result, but `time_limit_s` may cut it short.
+
+    Attributes:
+      out: the folder, or None for `runs/<name>-<hash>`.
+      fresh: replace a finished run.
+      train_prototypes: False ranks candidates by their size alone.
+      num_devices: how many devices share a population; None: all.
+      time_limit_s: seconds; None: no limit.
+    """
+
+    out: Path | None = None
+    fresh: bool = False
+    train_prototypes: bool = True
+    num_devices: int | None = None
+    time_limit_s: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """A spec with its data and its space; nothing has been trained or written."""
+
+    spec: ModelSpec
+    modality: Modality
+    dataset: Dataset
+    space: SearchSpace
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+      path: its folder.
+      result: the content of `result.json`.
+      front: members of the front, best in the first objective first.
+      winner: the candidate that was exported.
+    """
+
+    path: Path
+    result: dict[str, Any]
+    front: list[Candidate]
+    winner: Candidate
+
+
+def prepare(spec: ModelSpec) -> Prepared:
+    """Loads the data and derives the search space.
+
+    Raises:
+      SpecError, DataError, InfeasibleError: the spec, its data or its limits cannot be worked with.
+    """
+    modality = modality_of(spec)
+    check_choices(spec, modality)
+    dataset = load_dataset(spec)
+    return Prepared(spec, modality, dataset, build_space(spec, modality, dataset))
+
+
+def run(prepared: Prepared, options: Options, progress: Progress | None = None) -> Run:
+    """Searches, trains the finalists, scores the winner once on test data and writes the folder.
+
+    Raises:
+      OutputError: the folder cannot be used.
+      RunError: every candidate diverged, or the time limit passed before one was trained.
+    """
+    return _Runner(prepared, options, progress or Silent()).run()
+
+
+def finish(run: Run, spec: ModelSpec, command: tuple[str, ...]) -> None:
+    """Writes the manifest, which holds the fingerprint of everything else in the folder and makes the run finished."""
+    RunFolder(run.path).write_manifest(spec, list(command))
+
+
+class _Runner:
+    def __init__(self, prepared: Prepared, options: Options, progress: Progress):
+        self._spec, self._space, self._dataset = prepared.spec, prepared.space, prepared.dataset
+        self._modality = prepared.modality
+        self._folder = RunFolder.for_spec(self._spec, options.out)
+        self._options, self._progress = options, Logged(progress, self._folder.path / "log.jsonl")
+        self._started = time.monotonic()
+        self._timing: dict[str, float] = {}
+        run_key, self._search_key = jax.random.split(jax.random.key(self._spec.seed))
+        self._deadline_share = SEARCH_SHARE
+        self._trainer = PrototypeTrainer(
+            self._space, self._dataset, run_key, population_mesh(options.num_devices), self._progress, self._check_time
+        )
+
+    def run(self) -> Run:
+        self._folder.prepare(self._options.fresh)
+        write_text(self._folder.path / "spec.resolved.yaml", self._spec.to_yaml())
+        database = RunDatabase(self._folder.path / "search.sqlite")
+        searched = self._timed("search", lambda: self._search(database))
+        finalists, weights = self._timed("finalists", lambda: self._train_finalists(searched.candidates, database))
+        position = objectives.best_first(finalists, self._spec.search.objectives)[0]
+        final = finalists[position]
+        winner = next(c for c in searched.candidates if c.number == final.number)
+        test = self._timed("test", lambda: self._score(final, weights[position], "test"))
+        database.record_test(final, final.scores[-1].step, test)
+        database.close()
+        front = objectives.front(searched.candidates, self._spec.search.objectives)
+        if self._spec.outputs.project:
+            self._timed("project", lambda: self._export(winner, final, weights[position], test, searched))
+        result = self._result(searched, front, winner, final, finalists, test)
+        write_json(self._folder.path / "front.json", [_summary(c) | {"validation": c.metrics} for c in front])
+        write_json(self._folder.path / "result.json", result)
+        write_json(self._folder.path / "timing.json", self._clock())
+        return Run(self._folder.path, result, front, winner)
+
+    # -- stages -------------------------------------------------------------------------------------------------------
+
+    def _search(self, database: RunDatabase) -> SearchResult:
+        search, result = self._spec.search, SearchResult([])
+        trainer: Any = self._trainer
+        if not self._options.train_prototypes:
+            search, trainer = dataclasses.replace(search, objectives=(Objective("params", "maximize"),)), _Untrained()
+        engine = ArchitectureSearchEngine(self._space, search, trainer, self._search_key, self._progress)
+        self._progress.stage("search", search.budget * search.prototype_steps)
+        try:
+            engine.run(lambda candidates: database.record(candidates, "prototype"), result)
+        except OutOfTime:
+            result.stopped = "the time limit"
+        if result.stopped:
+            self._progress.note(f"search stopped early: {result.stopped}")
+        if not any(candidate.status == TRAINED for candidate in result.candidates):
+            reasons = sorted({candidate.reason for candidate in result.candidates}) or [result.stopped]
+            raise RunError(f"no candidate could be trained: {'; '.join(reasons)}\n  {self._advice(result)}")
+        return result
+
+    @staticmethod
+    def _advice(result: SearchResult) -> str:
+        if not result.candidates:
+            return "Give more time, or shorten search.prototype_steps."
+        return "Narrow architecture.choices.learning_rate to smaller values."
+
+    def _train_finalists(
+        self, candidates: list[Candidate], database: RunDatabase
+    ) -> tuple[list[Candidate], list[Weights]]:
+        search = self._spec.search
+        chosen = objectives.finalists(candidates, search.objectives, search.finalists)
+        self._deadline_share = 1.0
+        if not self._options.train_prototypes:
+            largest = sorted(candidates, key=lambda c: -c.costs["params"])
+            chosen = largest[: search.finalists]
+            self._progress.stage("prototypes of the finalists", len(chosen) * search.prototype_steps)
+            self._trainer.train_prototypes(chosen, search.prototype_steps)
+        finalists = [copy.copy(candidate) for candidate in chosen]
+        self._progress.stage("finalists", len(finalists) * self._spec.training.steps)
+        weights = self._trainer.train_finalists(finalists, self._spec.training.steps)
+        database.record(finalists, "final")
+        if all(finalist.status == FAILED for finalist in finalists):
+            raise RunError(f"every finalist diverged: {finalists[0].reason}\n  Raise search.finalists or lower learning_rate.")
+        return finalists, weights
+
+    def _score(self, candidate: Candidate, weights: Weights, split: str) -> dict[str, float]:
+        fixed = {field.name: field.value for field in self._space.fixed}
+        arrays = self._modality.evaluation_arrays(self._dataset, split, fixed)
+        structure = self._trainer.structure(candidate)
+        batch_size = self._modality.evaluation_batch_size
+        measured = self._modality.metrics(*score_plain(structure, candidate.blueprint, weights, arrays, batch_size))
+        return {metric: measured[metric] for metric in self._spec.evaluation.metrics}
+
+    def _export(
+        self, winner: Candidate, final: Candidate, weights: Weights, test: dict[str, float], searched: SearchResult
+    ) -> None:
+        facts = ProjectFacts(
+            spec_name=self._spec.name,
+            spec_hash=self._spec.hash,
+            seed=self._spec.seed,
+            description=self._spec.description,
+            domain=self._spec.task.domain,
+            versions=versions(),
+            params=winner.costs["params"],
+            flops=winner.costs["flops"],
+            validation=final.metrics,
+            test=test,
+            baseline_name=self._modality.baseline(self._dataset)[0],
+            baseline=self._modality.baseline(self._dataset)[1],
+            prototype_steps=self._spec.search.prototype_steps,
+            prototype_losses=tuple(winner.losses),
+            training_steps=final.scores[-1].step,
+            num_candidates=len(searched.candidates),
+            samples=self._samples(final, weights),
+        )
+        part = self._folder.path / "winner.part"
+        write_project(part, space=self._space, blueprint=winner.blueprint, dataset=self._dataset, facts=facts)
+        save_weights(part / "checkpoint", weights)
+        save_weights(part / "initial_weights", self._trainer.initial_weights(winner))
+        shutil.move(part, self._folder.path / "winner")
+
+    def _samples(self, candidate: Candidate, weights: Weights) -> tuple[tuple[str, str], ...]:
+        model = self._trainer.structure(candidate).apply(candidate.blueprint.sizes, weights)
+        return sample_answers(model, self._dataset, self._spec.outputs.samples, self._spec.seed)
+
+    # -- what is written ----------------------------------------------------------------------------------------------
+
+    def _result(
+        self,
+        searched: SearchResult,
+        front: list[Candidate],
+        winner: Candidate,
+        final: Candidate,
+        finalists: list[Candidate],
+        test: dict[str, float],
+    ) -> dict[str, Any]:
+        statuses = [candidate.status for candidate in searched.candidates]
+        share, counted = self._space.feasible_share()
+        name, baseline = self._modality.baseline(self._dataset)
+        return {
+            "schema_version": RESULT_SCHEMA_VERSION,
+            "status": "finished" if not searched.stopped else f"finished, search stopped early: {searched.stopped}",
+            "spec": {"name": self._spec.name, "hash": self._spec.hash},
+            "seed": self._spec.seed,
+            "data": {"name": self._dataset.name, "sha256": sha256(self._dataset)},
+            "space": {"size": self._space.size, "feasible_share": share, "counted": counted},
+            "counts": {
+                "proposed": len(searched.candidates) + searched.num_infeasible,
+                "infeasible": searched.num_infeasible,
+                "trained": statuses.count(TRAINED) if self._options.train_prototypes else len(finalists),
+                "failed": statuses.count(FAILED),
+                "architectures": len({_architecture(candidate) for candidate in searched.candidates}),
+                "programs": self._trainer.num_programs,
+            },
+            "objectives": [dataclasses.asdict(objective) for objective in self._spec.search.objectives],
+            "front": [_summary(c) | {"validation": c.metrics, "steps": self._spec.search.prototype_steps} for c in front],
+            "finalists": [_summary(c) | {"validation": c.metrics, "status": c.status} for c in finalists],
+            "winner": _summary(winner)
+            | {
+                "steps": final.scores[-1].step,
+                "validation": final.metrics,
+                "test": test,
+                "project": "winner" if self._spec.outputs.project else None,
+            },
+            "baseline": {"name": name, "validation": baseline},
+        }
+
+    def _check_time(self) -> None:
+        limit = self._options.time_limit_s
+        if limit is not None and time.monotonic() - self._started > limit * self._deadline_share:
+            raise OutOfTime
+
+    def _clock(self) -> dict[str, Any]:
+        devices = self._trainer.mesh.devices.ravel()
+        return {
+            "seconds": self._timing | {"total": round(time.monotonic() - self._started, 3)},
+            "devices": [f"{device.device_kind} {device.id}" for device in devices],
+        }
+
+    def _timed(self, stage: str, work: Callable[[], Any]) -> Any:
+        start = time.monotonic()
+        value = work()
+        self._timing[stage] = round(time.monotonic() - start, 3)
+        return value
+
+
+class _Untrained:
+    """Stands where candidates are ranked by their costs alone."""
+
+    def train_prototypes(self, candidates: list[Candidate], steps: int) -> None:
+        for candidate in candidates:
+            candidate.status = TRAINED
+
+
+def _architecture(candidate: Candidate) -> str:
+    return candidate.blueprint.structure_key + repr(sorted(candidate.blueprint.sizes.items()))
+
+
+def _summary(candidate: Candidate) -> dict[str, Any]:
+    blueprint = candidate.blueprint
+    return {
+        "number": candidate.number,
+        "id": blueprint.id,
+        "family": blueprint.family,
+        "structure": dict(blueprint.structure),
+        "sizes": dict(blueprint.sizes),
+        "hyperparameters": dict(blueprint.hyperparameters),
+        "params": candidate.costs["params"],
+        "flops": candidate.costs["flops"],
+        "latency_ms_estimated": candidate.costs["latency_ms"],
+    }

@@ -1,0 +1,177 @@
+"""Trains candidates as populations, one program a structure."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from metagen_jax.automl.candidate import FAILED, TRAINED, Candidate, Score
+from metagen_jax.automl.progress import Progress
+from metagen_jax.data import Dataset
+from metagen_jax.population.program import Hyperparameters, Job, Population, Program
+from metagen_jax.population.weights import Structure, Weights
+from metagen_jax.synth import codegen
+from metagen_jax.synth.space import SearchSpace
+
+LONGEST_SEGMENT = 50  # steps between two returns to Python: progress, scores, time limit
+WIDTH = 4  # candidates side by side on a device; 16 and more fall out of a CPU's cache
+
+
+class OutOfTime(Exception):
+    """The time limit has passed."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Length:
+    """How long to train: `steps` in `segments` equal parts; the last one may end early."""
+
+    steps: int
+
+    @property
+    def segments(self) -> int:
+        return math.ceil(self.steps / LONGEST_SEGMENT)
+
+    @property
+    def segment(self) -> int:
+        """Steps of a part."""
+        return math.ceil(self.steps / self.segments)
+
+
+class PrototypeTrainer:
+    """Trains any candidates of a search space on its data.
+
+    Args:
+      space: where the candidates come from.
+      dataset: what they learn from.
+      run_key: candidate `i` draws its initial weights from `fold_in(run_key, i)`.
+      mesh: the devices.
+      progress: told after every segment.
+      check_time: called between segments; raises `OutOfTime`.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        dataset: Dataset,
+        run_key: jax.Array,
+        mesh: jax.sharding.Mesh,
+        progress: Progress,
+        check_time: Callable[[], None] = lambda: None,
+    ):
+        self._space = space
+        self._run_key = run_key
+        self.mesh = mesh
+        self._progress = progress
+        self._check_time = check_time
+        self._structures: dict[tuple[Any, ...], Structure] = {}
+        self._programs: dict[tuple[Any, ...], Program] = {}
+        modality, fixed = space.modality, {field.name: field.value for field in space.fixed}
+        self._train_arrays = modality.train_arrays(dataset)
+        self._validation = modality.evaluation_arrays(dataset, "validation", fixed)
+
+    @property
+    def num_programs(self) -> int:
+        """How many programs have been built so far."""
+        return len(self._programs)
+
+    def structure(self, candidate: Candidate) -> Structure:
+        """The rendered program of a candidate's structure, loaded once."""
+        key = self._space.structure_key(candidate.blueprint)
+        if key not in self._structures:
+            module = codegen.load_module(self._space.sources[key])
+            self._structures[key] = Structure(module, self._space.family.model_class, self._space.largest)
+        return self._structures[key]
+
+    def initial_weights(self, candidate: Candidate) -> Weights:
+        """The weights that a candidate starts from; the same however often it is trained."""
+        key = jax.random.fold_in(self._run_key, candidate.number)
+        return self.structure(candidate).initial_weights(key, candidate.blueprint.sizes)
+
+    def train_prototypes(self, candidates: Sequence[Candidate], steps: int) -> None:
+        """Trains the candidates for `steps` steps and writes losses, scores and status into them."""
+        for chunk, program in self._chunks(candidates, self._space.allocated, WIDTH):
+            self._train(program, chunk, Length(steps), self._search_examples())
+            self._progress.trained(chunk)
+
+    def train_finalists(self, finalists: Sequence[Candidate], steps: int) -> list[Weights]:
+        """Trains each from its initial weights again, with the full schedule; returns the trained weights.
+
+        Allocated for these candidates alone, one on each device: long training is worth a program with less padding.
+        """
+        trained: dict[int, Weights] = {}
+        allocated = {axis: max(c.blueprint.sizes[axis] for c in finalists) for axis in self._space.largest}
+        for chunk, program in self._chunks(finalists, allocated, width=1):
+            population = self._train(program, chunk, Length(steps), None, keep_when_out_of_time=True)
+            cut = program.weights(population, [candidate.blueprint.sizes for candidate in chunk])
+            trained |= {candidate.number: weights for candidate, weights in zip(chunk, cut, strict=True)}
+        return [trained[candidate.number] for candidate in finalists]
+
+    def _search_examples(self) -> int | None:
+        return self._space.modality.search_examples
+
+    def _chunks(
+        self, candidates: Sequence[Candidate], allocated: dict[str, int], width: int
+    ) -> Iterator[tuple[list[Candidate], Program]]:
+        """Groups candidates by structure and yields each program with the chunks that it takes."""
+        groups: dict[tuple[Any, ...], list[Candidate]] = {}
+        for candidate in candidates:
+            groups.setdefault(self._space.structure_key(candidate.blueprint), []).append(candidate)
+        for key, group in groups.items():
+            program_key = (key, width, tuple(sorted(allocated.items())))
+            if program_key not in self._programs:
+                self._programs[program_key] = Program(self.structure(group[0]), allocated, width, self.mesh)
+            program = self._programs[program_key]
+            for start in range(0, len(group), program.capacity):
+                yield group[start : start + program.capacity], program
+
+    def _train(
+        self,
+        program: Program,
+        chunk: list[Candidate],
+        length: Length,
+        num_examples: int | None,
+        keep_when_out_of_time: bool = False,
+    ) -> Population:
+        jobs = [
+            Job(c.blueprint.sizes, Hyperparameters(**c.blueprint.hyperparameters), self.initial_weights(c)) for c in chunk
+        ]
+        train_batch = self.structure(chunk[0]).module.train_batch
+        examples = tuple(array[:num_examples] for array in self._validation)
+        population = program.start(jobs)
+        curves: list[np.ndarray] = []
+        scores: list[list[Score]] = [[] for _ in chunk]
+        for first in range(0, length.steps, length.segment):
+            try:
+                self._check_time()
+            except OutOfTime:
+                if not (curves and keep_when_out_of_time):
+                    raise
+                self._progress.note(f"time limit: finalists stopped after {first} of {length.steps} steps")
+                break
+            last = min(first + length.segment, length.steps)
+            batches = [train_batch(*self._train_arrays, step) for step in range(first, last)]
+            population, losses = program.train(population, batches, first, length.steps, length.segment)
+            curves.append(losses)
+            loss, accuracy = program.score(population, examples, self._space.modality.evaluation_batch_size)
+            for position, own in enumerate(scores):
+                own.append(Score(last, self._space.modality.metrics(float(loss[position]), float(accuracy[position]))))
+            self._progress.advance((last - first) * len(chunk))
+        alive = np.asarray(population.alive)
+        for position, candidate in enumerate(chunk):
+            candidate.losses = [float(loss) for loss in np.concatenate(curves)[:, position]]
+            _conclude(candidate, scores[position], bool(alive[position]))
+        return population
+
+
+def _conclude(candidate: Candidate, scores: list[Score], alive: bool) -> None:
+    """Sets scores and status; a candidate that diverged keeps the scores of the time before."""
+    step = next((i + 1 for i, loss in enumerate(candidate.losses) if not math.isfinite(loss)), None)
+    candidate.scores = [score for score in scores if step is None or score.step < step]
+    if alive and all(math.isfinite(value) for value in scores[-1].metrics.values()):
+        candidate.status = TRAINED
+    else:
+        candidate.status = FAILED
+        candidate.reason = "the validation loss is not finite" if step is None else f"loss or gradient not finite at step {step}"

@@ -1,0 +1,114 @@
+"""The search: a strategy proposes, prototypes are trained, the strategy is told."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from metagen_jax.automl import objectives
+from metagen_jax.automl.candidate import Candidate
+from metagen_jax.automl.progress import Progress
+from metagen_jax.automl.prototype_trainer import PrototypeTrainer
+from metagen_jax.search import STRATEGIES
+from metagen_jax.spec import Search
+from metagen_jax.synth.space import SearchSpace
+
+
+@dataclasses.dataclass
+class SearchResult:
+    """What a search leaves.
+
+    Attributes:
+      candidates: all that were proposed and within the limits, in order.
+      num_infeasible: proposals outside the limits, which were not built.
+      stopped: why the search ended before its budget, or an empty text.
+    """
+
+    candidates: list[Candidate]
+    num_infeasible: int = 0
+    stopped: str = ""
+
+
+class ArchitectureSearchEngine:
+    """Searches a space for a number of rounds.
+
+    Args:
+      space: what is searched.
+      search: budget, rounds, strategy, objectives.
+      trainer: measures candidates; None ranks by costs alone (every measured objective is then missing).
+      key: consumed; the search draws from it, not the training.
+      progress: told what goes on.
+    """
+
+    def __init__(
+        self, space: SearchSpace, search: Search, trainer: PrototypeTrainer, key: jax.Array, progress: Progress
+    ):
+        self._space = space
+        self._search = search
+        self._trainer = trainer
+        self._key = key
+        self._progress = progress
+        self._strategy = STRATEGIES[search.strategy](
+            space.discrete,
+            population_size=math.ceil(search.budget / search.rounds),
+            num_objectives=len(search.objectives),
+            capacity=search.budget + math.ceil(search.budget / search.rounds),
+        )
+
+    def run(self, record: Callable[[list[Candidate]], None], result: SearchResult) -> None:
+        """Runs all rounds; `record` is called with the candidates of each round once they are measured.
+
+        Args:
+          record: stores a round.
+          result: filled in while the search goes on, so that an interrupted one leaves what it has.
+        """
+        ask, tell = jax.jit(self._strategy.ask), jax.jit(self._strategy.tell)
+        state = self._strategy.init(jax.random.fold_in(self._key, 0))
+        seen: set[tuple[int, ...]] = set()
+        for number in range(1, self._search.rounds + 1):
+            genotypes, state = ask(jax.random.fold_in(self._key, number), state)
+            left = self._search.budget - len(result.candidates)
+            proposed = list(self._unseen(np.asarray(genotypes), seen))[:left]
+            candidates, infeasible = self._decode(proposed, number, first=len(result.candidates))
+            result.num_infeasible += infeasible
+            if not candidates:
+                result.stopped = "every candidate within the limits has been trained" if left > 0 else ""
+                return
+            self._trainer.train_prototypes(candidates, self._search.prototype_steps)
+            record(candidates)
+            result.candidates += candidates
+            told = self._told(candidates)
+            state = tell(state, *told)
+
+    def _unseen(self, genotypes: np.ndarray, seen: set[tuple[int, ...]]) -> Iterator[np.ndarray]:
+        for genotype in genotypes:
+            if tuple(genotype) not in seen:
+                seen.add(tuple(genotype))
+                yield genotype
+
+    def _decode(self, proposed: list[np.ndarray], number: int, first: int) -> tuple[list[Candidate], int]:
+        if not proposed:
+            return [], 0
+        rows = np.stack(proposed)
+        costs = jax.tree.map(np.asarray, self._space.cost(jnp.asarray(rows)))
+        feasible = np.asarray(self._space.violation(jnp.asarray(rows))) <= 0
+        kept = [i for i in range(len(rows)) if feasible[i]]
+        candidates = [
+            Candidate(
+                number=first + position,
+                round=number,
+                genotype=rows[i],
+                blueprint=self._space.blueprint(rows[i]),
+                costs={name: values[i].item() for name, values in costs._asdict().items()},
+            )
+            for position, i in enumerate(kept)
+        ]
+        return candidates, len(rows) - len(kept)
+
+    def _told(self, candidates: list[Candidate]) -> tuple[jax.Array, jax.Array, jax.Array]:
+        genotypes = np.stack([candidate.genotype for candidate in candidates]).astype(np.int32)
+        losses = objectives.losses(candidates, self._search.objectives)
+        return jnp.asarray(genotypes), jnp.asarray(losses), jnp.zeros(len(candidates), jnp.float32)

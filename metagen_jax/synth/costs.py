@@ -1,0 +1,91 @@
+"""What a network costs, from its sizes: exact parameters, counted FLOPs, estimated memory and latency."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from metagen_jax.synth import named_axes
+from metagen_jax.synth.named_axes import Leaf
+
+FLOAT_BYTES = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Device:
+    """What a kind of device is assumed to sustain on small networks in float32.
+
+    The figures are deliberately round and low: they serve to sort candidates by an estimate before anything is built,
+    and are never shown as a measurement.
+    """
+
+    flops_per_s: float
+    bytes_per_s: float
+    overhead_s: float  # of one layer
+
+
+DEVICES = {
+    "cpu": Device(flops_per_s=3e10, bytes_per_s=1e10, overhead_s=5e-5),
+    "gpu": Device(flops_per_s=1e13, bytes_per_s=5e11, overhead_s=2e-5),
+    "tpu": Device(flops_per_s=2e13, bytes_per_s=5e11, overhead_s=2e-5),
+}
+
+
+class Costs(NamedTuple):
+    """Costs of N networks, every field `(N,)`.
+
+    Attributes:
+      params: int32, exact.
+      flops: float32, of one forward pass over one example; a multiply and an add are two.
+      memory_bytes: float32, estimate for one training step: weights, gradients, AdamW's moments, kept activations.
+      latency_ms: float32, estimate for one example on the spec's device.
+    """
+
+    params: Any
+    flops: Any
+    memory_bytes: Any
+    latency_ms: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class CostModel:
+    """The costs of one transformer structure as a function of its sizes.
+
+    Attributes:
+      leaves: the parameters at the largest sizes of the space.
+      num_tokens: T, positions of one example.
+      num_outputs: positions at which the head is applied.
+      batch_size: examples in a training step.
+      device: a key of `DEVICES`.
+    """
+
+    leaves: tuple[Leaf, ...]
+    num_tokens: int
+    num_outputs: int
+    batch_size: int
+    device: str
+
+    def __call__(self, sizes: Mapping[str, Any]) -> Costs:
+        """Returns the costs; every entry of `sizes` is `(N,)` int32."""
+        params = named_axes.param_count(self.leaves, sizes)
+        real = {axis: jnp.asarray(length, jnp.float32) for axis, length in sizes.items()}
+        layers, heads, head_dim = real["num_layers"], real["num_heads"], real["head_dim"]
+        flops = 4.0 * self.num_tokens**2 * heads * head_dim * layers  # scores, and mixing the values by them
+        for leaf in self.leaves:
+            if leaf.fan_in:
+                positions = self.num_outputs if leaf.path[0] == "head" else self.num_tokens
+                flops = flops + 2.0 * positions * named_axes.param_count((leaf,), real)
+        # Kept for the backward pass, in floats a position: the stream and its norm, twice; query, key, value and what
+        # they mix to; scores before and after the softmax; the feed-forward network before and after its activation.
+        block = 4 * real["d_model"] + 4 * heads * head_dim + 2 * heads * self.num_tokens + 2 * real["d_ff"]
+        activations = self.batch_size * self.num_tokens * (layers * block + 2 * real["d_model"])
+        weights = jnp.asarray(params, jnp.float32)
+        device = DEVICES[self.device]
+        busy = jnp.maximum(flops / device.flops_per_s, FLOAT_BYTES * weights / device.bytes_per_s)
+        return Costs(
+            params=params,
+            flops=flops,
+            memory_bytes=FLOAT_BYTES * (4 * weights + activations),
+            latency_ms=1000.0 * (busy + layers * device.overhead_s),
+        )

@@ -1,0 +1,86 @@
+"""The limits of a spec, each as a question to the costs of a candidate."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from metagen_jax.spec import ModelSpec
+from metagen_jax.synth.costs import Costs
+
+
+@dataclasses.dataclass(frozen=True)
+class Limit:
+    """One limit: `measure` must not be above `bound` (or, for a lower limit, below it).
+
+    Attributes:
+      path: where the spec has it.
+      label: what is limited.
+      bound: in the unit of `measure`.
+      upper: whether more is worse.
+      measure: costs to the limited quantity.
+      show: a number of that quantity as text with its unit.
+    """
+
+    path: str
+    label: str
+    bound: float
+    upper: bool
+    measure: Callable[[Costs], Any]
+    show: Callable[[float], str]
+
+    @property
+    def written(self) -> str:
+        return f"{self.label} {'at most' if self.upper else 'at least'} {self.show(self.bound)}"
+
+    def excess(self, costs: Costs) -> Any:
+        """By how much each candidate breaks the limit, relative to it: 0 where it is kept."""
+        measured = self.measure(costs)
+        beyond = measured - self.bound if self.upper else self.bound - measured
+        return jnp.maximum(beyond, 0).astype(jnp.float32) / max(self.bound, 1e-9)
+
+    def nearest(self, measured: np.ndarray) -> str:
+        """The value nearest to the bound among candidates that break it."""
+        return self.show(float(measured[np.argmin(np.abs(measured.astype(np.float64) - self.bound))]))
+
+
+def show_params(count: float) -> str:
+    return f"{int(count):,} parameters"
+
+
+def show_bytes(count: float) -> str:
+    return f"{count / 1e6:,.3g} MB" if count < 1e9 else f"{count / 1e9:,.3g} GB"
+
+
+def show_ms(duration: float) -> str:
+    return f"{duration:.3g} ms"
+
+
+def show_rate(rate: float) -> str:
+    return f"{rate:,.4g} a second"
+
+
+def limits_of(spec: ModelSpec) -> tuple[Limit, ...]:
+    """Returns the limits that a spec sets, in the order of the spec language."""
+    limits = spec.constraints
+    section = "constraints"
+    found = []
+    if limits.min_params:
+        low = functools.partial(Limit, f"{section}.parameter_budget.min", "parameters:", limits.min_params, False)
+        found.append(low(lambda costs: costs.params, show_params))
+    if limits.max_params is not None:
+        high = functools.partial(Limit, f"{section}.parameter_budget.max", "parameters:", limits.max_params, True)
+        found.append(high(lambda costs: costs.params, show_params))
+    if limits.memory_bytes is not None:
+        memory = functools.partial(Limit, f"{section}.memory_budget", "training memory, estimated:", limits.memory_bytes)
+        found.append(memory(True, lambda costs: costs.memory_bytes, show_bytes))
+    if limits.latency_ms is not None:
+        latency = functools.partial(Limit, f"{section}.latency", "latency, estimated:", limits.latency_ms, True)
+        found.append(latency(lambda costs: costs.latency_ms, show_ms))
+    if limits.throughput_per_s is not None:
+        rate = functools.partial(Limit, f"{section}.throughput", "throughput, estimated:", limits.throughput_per_s)
+        found.append(rate(False, lambda costs: 1000.0 / costs.latency_ms, show_rate))
+    return tuple(found)

@@ -1,0 +1,221 @@
+"""The search space of a spec: which choices there are, what each candidate costs, which of them the limits allow."""
+
+import dataclasses
+import functools
+import itertools
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from metagen_jax.errors import InfeasibleError
+from metagen_jax.search import DiscreteSpace
+from metagen_jax.spec import ModelSpec
+from metagen_jax.synth import codegen, named_axes
+from metagen_jax.synth.architecture import Blueprint
+from metagen_jax.synth.choices import choose_family, narrow
+from metagen_jax.synth.costs import CostModel, Costs
+from metagen_jax.synth.limits import Limit, limits_of
+from metagen_jax.synth.modalities import HYPERPARAMETER, SIZE, STRUCTURE, Dimension, Family, Field, Modality
+from metagen_jax.synth.modalities.base import Dataset
+
+MOST_PARAMS = 2**31 - 1  # parameter counts are int32
+MOST_ENUMERATED = 1_000_000
+NUM_SAMPLED = 200_000
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchSpace:
+    """Every candidate that a spec allows, as vectors of indices.
+
+    D: number of dimensions, N: rows of a batch. A genotype is `(D,)` int32, indices into the values of `dimensions`.
+
+    Attributes:
+      spec: where the limits come from.
+      modality: handler of the inputs and outputs.
+      family: the kind of network.
+      fixed: sizes that data and spec decide.
+      dimensions: what is searched, in the order of the genotype.
+      sources: the program's text for each structure, by the values of the structural dimensions.
+      cost_models: costs, by the same key.
+    """
+
+    spec: ModelSpec
+    modality: Modality
+    family: Family
+    fixed: tuple[Field, ...]
+    dimensions: tuple[Dimension, ...]
+    sources: Mapping[tuple[Any, ...], str]
+    cost_models: Mapping[tuple[Any, ...], CostModel]
+
+    @property
+    def largest(self) -> dict[str, int]:
+        """The largest length of each searched axis."""
+        return {d.name: max(d.values) for d in self.dimensions if d.kind == SIZE}
+
+    @functools.cached_property
+    def allocated(self) -> dict[str, int]:
+        """The largest length of each searched axis over the networks within the limits: what a program has to hold."""
+        genotypes, costs, exhaustive = self._survey
+        if not exhaustive:
+            return self.largest
+        feasible = np.logical_and.reduce([np.asarray(limit.excess(costs)) <= 0 for limit in self.limits] or [True])
+        rows = genotypes[np.broadcast_to(feasible, len(genotypes))]
+        return {
+            dimension.name: dimension.values[rows[:, column].max()]
+            for column, dimension in enumerate(self.dimensions)
+            if dimension.kind == SIZE
+        }
+
+    @property
+    def size(self) -> int:
+        """The number of genotypes, feasible or not."""
+        return math.prod(len(dimension.values) for dimension in self.dimensions)
+
+    @functools.cached_property
+    def limits(self) -> tuple[Limit, ...]:
+        return limits_of(self.spec)
+
+    @functools.cached_property
+    def discrete(self) -> DiscreteSpace:
+        """The space as the strategies see it."""
+        return DiscreteSpace(
+            num_choices=tuple(len(dimension.values) for dimension in self.dimensions),
+            ordered=tuple(dimension.ordered for dimension in self.dimensions),
+            violation=self.violation,
+        )
+
+    def sizes(self, genotypes: jax.Array) -> dict[str, jax.Array]:
+        """Returns the length of each searched axis: `(N, D)` int32 to `(N,)` int32 each."""
+        return {
+            dimension.name: jnp.array(dimension.values, jnp.int32)[genotypes[:, column]]
+            for column, dimension in enumerate(self.dimensions)
+            if dimension.kind == SIZE
+        }
+
+    def cost(self, genotypes: jax.Array) -> Costs:
+        """Returns the costs of `(N, D)` genotypes; pure, to be jitted or vmapped at will."""
+        sizes = self.sizes(genotypes)
+        structural = [c for c, d in enumerate(self.dimensions) if d.kind == STRUCTURE]
+        total = None
+        for key, model in self.cost_models.items():
+            costs = model(sizes)
+            chosen = jnp.ones(len(genotypes), bool)
+            for column, value in zip(structural, key, strict=True):
+                chosen &= genotypes[:, column] == self.dimensions[column].values.index(value)
+            total = costs if total is None else jax.tree.map(functools.partial(jnp.where, chosen), costs, total)
+        assert total is not None
+        return total
+
+    def violation(self, genotypes: jax.Array) -> jax.Array:
+        """How far each of `(N, D)` genotypes is outside the limits: `(N,)` float32, 0 inside, relative to the limit."""
+        costs = self.cost(genotypes)
+        excess = [limit.excess(costs) for limit in self.limits]
+        return functools.reduce(jnp.maximum, excess, jnp.zeros(len(genotypes), jnp.float32))
+
+    def blueprint(self, genotype: np.ndarray) -> Blueprint:
+        """Decodes one genotype, `(D,)`."""
+        chosen: dict[str, dict[str, Any]] = {STRUCTURE: {}, SIZE: {}, HYPERPARAMETER: {}}
+        for dimension, index in zip(self.dimensions, genotype, strict=True):
+            chosen[dimension.kind][dimension.name] = dimension.values[int(index)]
+        return Blueprint(self.family.name, chosen[STRUCTURE], chosen[SIZE], chosen[HYPERPARAMETER])
+
+    def structure_key(self, blueprint: Blueprint) -> tuple[Any, ...]:
+        """The key of a blueprint's structure in `sources` and `cost_models`."""
+        return tuple(blueprint.structure[d.name] for d in self.dimensions if d.kind == STRUCTURE)
+
+    @functools.cached_property
+    def _survey(self) -> tuple[np.ndarray, Costs, bool]:
+        """Genotypes of networks (training numbers left at their first value), their costs, and whether these are all."""
+        counts = [1 if d.kind == HYPERPARAMETER else len(d.values) for d in self.dimensions]
+        exhaustive = math.prod(counts) <= MOST_ENUMERATED
+        if exhaustive:
+            genotypes = np.stack(np.unravel_index(np.arange(math.prod(counts)), counts), axis=1).astype(np.int32)
+        else:
+            rng = np.random.default_rng(0)
+            genotypes = rng.integers(0, counts, size=(NUM_SAMPLED, len(counts)), dtype=np.int32)
+            corners = np.stack([np.zeros(len(counts)), np.array(counts) - 1]).astype(np.int32)
+            genotypes = np.concatenate([corners, genotypes])
+        return genotypes, jax.tree.map(np.asarray, jax.jit(self.cost)(genotypes)), exhaustive
+
+    def feasible_share(self) -> tuple[float, bool]:
+        """The share of networks within the limits, and whether it was counted rather than sampled.
+
+        Raises:
+          InfeasibleError: no network is within the limits; the message names the limits that stand in the way and the
+            nearest value of each that would work.
+        """
+        genotypes, costs, exhaustive = self._survey
+        inside = [np.asarray(limit.excess(costs)) <= 0 for limit in self.limits]
+        feasible = np.logical_and.reduce([np.ones(len(genotypes), bool), *inside])
+        if not feasible.any():
+            raise self._nothing_feasible(costs, inside)
+        return float(feasible.mean()), exhaustive
+
+    def _nothing_feasible(self, costs: Costs, inside: list[np.ndarray]) -> InfeasibleError:
+        lines = ["no network of this search space is within the limits"]
+        for number, limit in enumerate(self.limits):
+            rest = np.logical_and.reduce([np.ones(len(costs.params), bool), *inside[:number], *inside[number + 1 :]])
+            if inside[number].all() or not rest.any():
+                continue
+            nearest = limit.nearest(np.asarray(limit.measure(costs))[rest])
+            where = self.spec.locations.describe(limit.path)
+            lines.append(f"  {where}: {limit.written}; with the other limits as they are, the closest is {nearest}")
+        if len(lines) == 1:
+            lines.append("  Moving one of them is not enough:")
+            for limit in self.limits:
+                nearest = limit.nearest(np.asarray(limit.measure(costs)))
+                where = self.spec.locations.describe(limit.path)
+                lines.append(f"  {where}: {limit.written}; the closest of the whole space is {nearest}")
+        lines.append("  Move a limit, or widen architecture.choices.")
+        return InfeasibleError("\n".join(lines))
+
+
+def build_space(spec: ModelSpec, modality: Modality, dataset: Dataset) -> SearchSpace:
+    """Derives the search space of a spec.
+
+    Raises:
+      SpecError: the spec names a family, a choice or a value that there is not.
+      InfeasibleError: no candidate is within the limits.
+    """
+    family = choose_family(spec, modality)
+    fixed = modality.fixed_fields(spec, dataset)
+    lengths = {field.name: field.value for field in fixed}
+    dimensions = tuple(
+        narrow(spec, dimension, modality.default_structure(lengths, dimension))
+        for dimension in modality.dimensions(family, spec, lengths)
+    )
+    largest = {d.name: max(d.values) for d in dimensions if d.kind == SIZE}
+    structural = [d for d in dimensions if d.kind == STRUCTURE]
+    sources, cost_models = {}, {}
+    for key in itertools.product(*(d.values for d in structural)):
+        structure = dict(zip((d.name for d in structural), key, strict=True))
+        source = codegen.program_source(modality, family, structure, largest, fixed, spec.training, spec.seed)
+        module = codegen.load_module(source)
+        build = getattr(module, family.model_class)
+        leaves = named_axes.leaves(_abstract(lambda: build(module.Config(), nnx.Rngs(0))))
+        if named_axes.param_count(leaves, largest) > MOST_PARAMS:
+            raise spec.error(
+                "architecture.choices",
+                f"the largest network has {named_axes.param_count(leaves, largest):,} parameters",
+                f"Narrow the choices: at most {MOST_PARAMS:,} can be searched.",
+            )
+        sources[key] = source
+        cost_models[key] = CostModel(
+            leaves=leaves,
+            num_tokens=modality.num_tokens(lengths, structure),
+            num_outputs=modality.num_outputs(lengths, structure),
+            batch_size=spec.training.batch_size,
+            device=spec.constraints.device,
+        )
+    space = SearchSpace(spec, modality, family, fixed, dimensions, sources, cost_models)
+    space.feasible_share()
+    return space
+
+
+def _abstract(build: Callable[[], nnx.Module]) -> nnx.Module:
+    return nnx.eval_shape(build)

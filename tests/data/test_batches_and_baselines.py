@@ -1,0 +1,106 @@
+"""Batches, baselines, the export: what needs no files to read."""
+
+import itertools
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metagen_jax.data import (
+    ImageDataset,
+    ImageSplit,
+    TextDataset,
+    batch_indices,
+    bigram_bits_per_character,
+    majority_accuracy,
+    num_windows,
+    save_npz,
+    text_windows,
+)
+from metagen_jax.data.splits import split_by_class
+
+
+def text(train, validation, vocabulary="abcd"):
+    train, validation = np.array(train, np.uint8), np.array(validation, np.uint8)
+    return TextDataset("test", vocabulary, train, validation, validation[:0])
+
+
+def labelled(labels):
+    labels = np.array(labels, np.int32)
+    return ImageSplit(np.zeros((len(labels), 2, 2, 1), np.uint8), labels)
+
+
+def test_the_same_seed_and_step_give_the_same_batch_and_others_do_not():
+    batch = batch_indices(3, 5, 1000, 64)
+    assert (batch == batch_indices(3, 5, 1000, 64)).all()
+    assert (batch != batch_indices(3, 6, 1000, 64)).any() and (batch != batch_indices(5, 3, 1000, 64)).any()
+
+
+def test_batches_reach_every_example_evenly():
+    drawn = np.concatenate([batch_indices(0, step, 10, 100) for step in range(100)])
+    counts = np.bincount(drawn, minlength=10)
+    assert len(counts) == 10 and (abs(counts - 1000) < 150).all()  # five standard deviations of a binomial: 150
+
+
+@given(st.integers(2, 50), st.integers(1, 60))
+def test_every_window_lies_inside_the_text(num_tokens, context_window):
+    count = num_windows(num_tokens, context_window)
+    assert count == len(range(num_tokens - context_window))
+    if count:
+        windows = text_windows(np.arange(num_tokens), np.array([0, count - 1]), context_window)
+        assert windows.shape == (2, context_window + 1) and windows[-1, -1] == num_tokens - 1
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=60), st.integers(0, 3), st.integers(0, 3))
+def test_split_covers_everything_once_and_holds_out_what_it_is_told(labels, num_validation, num_test):
+    parts = split_by_class(np.array(labels), lambda count: (min(num_validation, count // 2), min(num_test, count // 2)))
+    assert sorted(np.concatenate(parts).tolist()) == list(range(len(labels)))
+    for wanted, part in zip((num_validation, num_test), parts[1:], strict=True):
+        for label in set(labels):
+            assert sum(labels[i] == label for i in part) == min(wanted, labels.count(label) // 2)
+
+
+def test_bigram_without_counts_is_guessing():
+    assert bigram_bits_per_character(text([0], [0, 1, 2, 3, 3, 1])) == pytest.approx(np.log2(4))
+
+
+def test_bigram_agrees_with_its_formula():
+    rng = np.random.default_rng(0)
+    train, validation = rng.integers(0, 3, 200), rng.integers(0, 4, 50)  # token 3 is never seen in training
+    pairs = list(itertools.pairwise(train))
+    bits = [
+        -np.log2((pairs.count((a, b)) + 1) / (sum(first == a for first, _ in pairs) + 4))
+        for a, b in itertools.pairwise(validation)
+    ]
+    assert bigram_bits_per_character(text(train, validation)) == pytest.approx(np.mean(bits), rel=1e-12)
+
+
+def test_bigram_learns_an_alternation():
+    assert bigram_bits_per_character(text([0, 1] * 5000, [0, 1] * 50)) < 0.01
+
+
+def test_majority_is_taken_from_training_and_scored_elsewhere():
+    dataset = ImageDataset("test", ("a", "b", "c"), labelled([2, 2, 1]), labelled([1, 1, 1, 2]), labelled([2, 0]))
+    assert majority_accuracy(dataset) == 0.25
+    assert majority_accuracy(dataset, "test") == 0.5
+
+
+def test_save_npz_writes_the_same_bytes_at_any_time(tmp_path, monkeypatch):
+    dataset = ImageDataset("test", ("a", "b"), labelled([0, 1]), labelled([0]), labelled([1]))
+    save_npz(dataset, tmp_path / "first.npz")
+    monkeypatch.setattr("time.time", lambda: 2e9)
+    save_npz(dataset, tmp_path / "second.npz")
+    first, second = (tmp_path / "first.npz").read_bytes(), (tmp_path / "second.npz").read_bytes()
+    assert first == second
+    with np.load(tmp_path / "first.npz", allow_pickle=False) as saved:
+        assert saved["class_names"].tolist() == ["a", "b"] and saved["train_labels"].tolist() == [0, 1]
+
+
+def test_the_data_layer_does_not_import_jax():
+    code = "import sys, metagen_jax.data; assert 'jax' not in sys.modules"
+    path = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", code], env=path, check=True)

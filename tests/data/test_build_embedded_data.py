@@ -1,0 +1,44 @@
+"""The parts of the rebuilding script that need no package."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "build_embedded_data.py"
+
+
+@pytest.fixture(scope="module")
+def script():
+    spec = importlib.util.spec_from_file_location("build_embedded_data", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_verse_numbers_vanish_and_a_passage_is_broken_at_the_end_of_its_chapter(script):
+    passages = [
+        (1, "1:1 In the beginning.", "Selah."),
+        (1, "1:2 One sentence: 1:3 Another?  2:1 The next chapter.", ""),
+        (2, "2:2 The end.", None),
+    ]
+    chapters = script.book_chapters(passages)
+    assert chapters == ["In the beginning.\nSelah.\nOne sentence: Another?", "The next chapter.\nThe end."]
+
+
+def test_comparison_tells_same_bytes_same_content_and_difference(script, tmp_path, capsys):
+    import zipfile
+
+    script.write_npz({"a": np.arange(100)}, tmp_path / "a.npz")
+    script.write_npz({"a": np.arange(101)}, tmp_path / "b.npz")
+    with zipfile.ZipFile(tmp_path / "a.npz") as packed, zipfile.ZipFile(tmp_path / "c.npz", "w") as stored:
+        stored.writestr("a.npy", packed.read("a.npy"))
+    verdicts = [script.compare(tmp_path / "a.npz", tmp_path / f"{other}.npz") for other in "abc"]
+    assert verdicts == [True, False, True]
+    assert "compressed differently" in capsys.readouterr().out
+
+
+def test_missing_package_is_named(script, tmp_path):
+    with pytest.raises(SystemExit, match="mnist_5k.csv.gz"):
+        script.build_mnist5k(tmp_path, tmp_path / "out.npz")

@@ -1,0 +1,42 @@
+"""The set of genotypes that were already tried."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from metagen_jax.search import DiscreteSpace
+from metagen_jax.search.seen import genotype_codes, is_repeat, is_seen, nothing_seen, remember
+
+
+def test_codes_number_the_genotypes_of_a_small_space():
+    space = DiscreteSpace((3, 4, 5), (True,) * 3)
+    everything = np.stack(np.unravel_index(np.arange(60), (3, 4, 5)), axis=1).astype(np.int32)
+    assert genotype_codes(space, jnp.array(everything)).tolist() == list(range(60))
+
+
+@pytest.mark.parametrize("num_choices", [(2**16, 2**16), (2,) * 40, (6,) * 30, (16,) * 16])
+def test_codes_of_near_and_of_random_genotypes_differ_in_huge_spaces(num_choices):
+    space = DiscreteSpace(num_choices, (True,) * len(num_choices))
+    bounds = jnp.array(num_choices)[None]
+    far = jax.random.randint(jax.random.key(0), (500, len(num_choices)), 0, bounds)
+    near = (far[:1] + jnp.eye(len(num_choices), dtype=jnp.int32)) % bounds
+    rows = np.unique(np.concatenate([far, near]), axis=0)
+    assert len(np.unique(genotype_codes(space, jnp.array(rows)))) == len(rows)
+
+
+def test_repeats_are_the_later_copies_only():
+    assert is_repeat(jnp.array([7, 3, 7, 7, 3, 1], jnp.uint32)).tolist() == [False, False, True, True, True, False]
+
+
+def test_a_full_set_forgets_the_oldest_first_and_copies_take_no_room():
+    seen = remember(nothing_seen(4), jnp.array([1, 2, 2, 0], jnp.uint32))
+    seen = remember(seen, jnp.array([1, 3], jnp.uint32))
+    assert is_seen(seen, jnp.arange(5, dtype=jnp.uint32)).tolist() == [True, True, True, True, False]
+    seen = remember(seen, jnp.array([9], jnp.uint32))
+    assert is_seen(seen, jnp.array([1, 2, 0, 3, 9], jnp.uint32)).tolist() == [False, True, True, True, True]
+
+
+def test_a_batch_beyond_the_capacity_is_refused():
+    with pytest.raises(ValueError, match="capacity=5"):
+        remember(nothing_seen(4), jnp.arange(5, dtype=jnp.uint32))

@@ -1,0 +1,32 @@
+"""What a search space may look like."""
+
+import pytest
+
+from metagen_jax.search import DiscreteSpace
+
+
+def test_equal_spaces_are_equal_and_hash_alike():
+    assert DiscreteSpace((2, 3), (True, False)) == DiscreteSpace((2, 3), (True, False))
+    assert hash(DiscreteSpace((2, 3), (True, False))) == hash(DiscreteSpace((2, 3), (True, False)))
+
+
+def test_size_is_exact_where_it_exceeds_every_machine_integer():
+    assert DiscreteSpace((10,) * 30, (True,) * 30).size == 10**30
+
+
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [
+        (([2, 3], (True, True)), r"num_choices=tuple"),
+        (((2, 3), [True, True]), r"ordered=tuple"),
+        (((), ()), r"at least one dimension"),
+        (((2, 0), (True, True)), r"num_choices\[1\].*1 choice"),
+        (((2, 2.0), (True, True)), r"num_choices\[1\]"),
+        (((2, 3), (True,)), r"ordered=\(True, True\)"),
+        (((2, 3), (1, 0)), r"bool\("),
+        (((2, 3), (True, True), 3.0), r"violation=lambda"),
+    ],
+)
+def test_what_is_not_a_space_is_refused_with_the_fix(arguments, remedy):
+    with pytest.raises(ValueError, match=remedy):
+        DiscreteSpace(*arguments)
