@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+import jax.numpy as jnp
 import numpy as np
 
 from metagen_jax.automl.candidate import TRAINED, Candidate
@@ -23,7 +24,10 @@ def value(candidate: Candidate, metric: str) -> float:
 def losses(candidates: Sequence[Candidate], objectives: Sequence[Objective]) -> np.ndarray:
     """`(N, M)` float32, every objective minimised; the whole row of a candidate that failed is NaN."""
     rows = [
-        [value(c, o.metric) * (-1 if o.direction == "maximize" else 1) if c.status == TRAINED else math.nan for o in objectives]
+        [
+            value(c, o.metric) * (-1 if o.direction == "maximize" else 1) if c.status == TRAINED else math.nan
+            for o in objectives
+        ]
         for c in candidates
     ]
     return np.array(rows, np.float32).reshape(len(candidates), len(objectives))
@@ -31,8 +35,8 @@ def losses(candidates: Sequence[Candidate], objectives: Sequence[Objective]) -> 
 
 def front(candidates: Sequence[Candidate], objectives: Sequence[Objective]) -> list[Candidate]:
     """The candidates that no other beats in all objectives, best in the first objective first."""
-    table = losses(candidates, objectives)
-    on_front = np.asarray(pareto_mask(table, np.ones(len(candidates), bool)))
+    table = jnp.asarray(losses(candidates, objectives))
+    on_front = np.asarray(pareto_mask(table, jnp.ones(len(candidates), bool)))
     return [candidates[i] for i in best_first(candidates, objectives) if on_front[i]]
 
 

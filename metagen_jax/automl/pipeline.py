@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
+import jax.numpy as jnp
 
 from metagen_jax.automl import objectives
 from metagen_jax.automl.candidate import FAILED, TRAINED, Candidate
@@ -26,9 +26,9 @@ from metagen_jax.population.checkpoints import save_weights
 from metagen_jax.population.devices import population_mesh
 from metagen_jax.population.weights import Weights
 from metagen_jax.spec import ModelSpec, Objective
+from metagen_jax.synth.choices import check_choices
 from metagen_jax.synth.modalities import Modality, modality_of
 from metagen_jax.synth.project import ProjectFacts, write_project
-from metagen_jax.synth.choices import check_choices
 from metagen_jax.synth.space import SearchSpace, build_space
 
 RESULT_SCHEMA_VERSION = 1
@@ -42,6 +42,7 @@ class Options:
     Attributes:
       out: the folder, or None for `runs/<name>-<hash>`.
       fresh: replace a finished run.
+      search: False takes one good architecture instead of searching.
       train_prototypes: False ranks candidates by their size alone.
       num_devices: how many devices share a population; None: all.
       time_limit_s: seconds; None: no limit.
@@ -49,6 +50,7 @@ class Options:
 
     out: Path | None = None
     fresh: bool = False
+    search: bool = True
     train_prototypes: bool = True
     num_devices: int | None = None
     time_limit_s: float | None = None
@@ -147,6 +149,8 @@ class _Runner:
 
     def _search(self, database: RunDatabase) -> SearchResult:
         search, result = self._spec.search, SearchResult([])
+        if not self._options.search:
+            return self._without_search(database)
         trainer: Any = self._trainer
         if not self._options.train_prototypes:
             search, trainer = dataclasses.replace(search, objectives=(Objective("params", "maximize"),)), _Untrained()
@@ -162,6 +166,21 @@ class _Runner:
             reasons = sorted({candidate.reason for candidate in result.candidates}) or [result.stopped]
             raise RunError(f"no candidate could be trained: {'; '.join(reasons)}\n  {self._advice(result)}")
         return result
+
+    def _without_search(self, database: RunDatabase) -> SearchResult:
+        """One candidate: the largest within the limits, since size is the best single predictor of quality."""
+        genotype = self._space.largest_feasible()
+        costs = {
+            name: value[0].item() for name, value in self._space.cost(jnp.asarray(genotype[None]))._asdict().items()
+        }
+        only = Candidate(0, 1, genotype, self._space.blueprint(genotype), costs)
+        steps = self._spec.search.prototype_steps
+        self._progress.stage("prototype", steps)
+        self._trainer.train_prototypes([only], steps)
+        database.record([only], "prototype")
+        if only.status == FAILED:
+            raise RunError(f"the network diverged: {only.reason}\n  Narrow architecture.choices.learning_rate.")
+        return SearchResult([only])
 
     @staticmethod
     def _advice(result: SearchResult) -> str:
@@ -185,7 +204,9 @@ class _Runner:
         weights = self._trainer.train_finalists(finalists, self._spec.training.steps)
         database.record(finalists, "final")
         if all(finalist.status == FAILED for finalist in finalists):
-            raise RunError(f"every finalist diverged: {finalists[0].reason}\n  Raise search.finalists or lower learning_rate.")
+            raise RunError(
+                f"every finalist diverged: {finalists[0].reason}\n  Raise search.finalists or lower learning_rate."
+            )
         return finalists, weights
 
     def _score(self, candidate: Candidate, weights: Weights, split: str) -> dict[str, float]:
@@ -258,7 +279,9 @@ class _Runner:
                 "programs": self._trainer.num_programs,
             },
             "objectives": [dataclasses.asdict(objective) for objective in self._spec.search.objectives],
-            "front": [_summary(c) | {"validation": c.metrics, "steps": self._spec.search.prototype_steps} for c in front],
+            "front": [
+                _summary(c) | {"validation": c.metrics, "steps": self._spec.search.prototype_steps} for c in front
+            ],
             "finalists": [_summary(c) | {"validation": c.metrics, "status": c.status} for c in finalists],
             "winner": _summary(winner)
             | {

@@ -136,7 +136,8 @@ class PrototypeTrainer:
         keep_when_out_of_time: bool = False,
     ) -> Population:
         jobs = [
-            Job(c.blueprint.sizes, Hyperparameters(**c.blueprint.hyperparameters), self.initial_weights(c)) for c in chunk
+            Job(c.blueprint.sizes, Hyperparameters(**c.blueprint.hyperparameters), self.initial_weights(c))
+            for c in chunk
         ]
         train_batch = self.structure(chunk[0]).module.train_batch
         examples = tuple(array[:num_examples] for array in self._validation)
@@ -153,7 +154,7 @@ class PrototypeTrainer:
                 break
             last = min(first + length.segment, length.steps)
             batches = [train_batch(*self._train_arrays, step) for step in range(first, last)]
-            population, losses = program.train(population, batches, first, length.steps, length.segment)
+            population, losses = program.train(population, batches, length.steps, length.segment)
             curves.append(losses)
             loss, accuracy = program.score(population, examples, self._space.modality.evaluation_batch_size)
             for position, own in enumerate(scores):
@@ -174,4 +175,6 @@ def _conclude(candidate: Candidate, scores: list[Score], alive: bool) -> None:
         candidate.status = TRAINED
     else:
         candidate.status = FAILED
-        candidate.reason = "the validation loss is not finite" if step is None else f"loss or gradient not finite at step {step}"
+        candidate.reason = (
+            "the validation loss is not finite" if step is None else f"loss or gradient not finite at step {step}"
+        )

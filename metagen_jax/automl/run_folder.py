@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import platform
 import shutil
 from importlib import metadata
@@ -35,7 +34,7 @@ def write_text(path: Path, text: str) -> None:
     """Writes a file by renaming, so that a reader never sees half of it."""
     part = path.with_name(path.name + ".part")
     part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+    part.replace(path)
 
 
 class RunFolder:
@@ -79,14 +78,18 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputError(f"{self.path} cannot be made: {error.strerror}\n  Give another folder with --out.") from None
+            raise OutputError(
+                f"{self.path} cannot be made: {error.strerror}\n  Give another folder with --out."
+            ) from None
 
     def sha256(self) -> dict[str, str]:
         """The fingerprint of every artefact, by its path in the folder."""
         files = sorted(path for path in self.path.rglob("*") if path.is_file())
         names = {path.relative_to(self.path).as_posix(): path for path in files}
         return {
-            name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in names.items() if name not in NOT_HASHED
+            name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for name, path in names.items()
+            if name not in NOT_HASHED
         }
 
     def write_manifest(self, spec: ModelSpec, command: list[str]) -> None:

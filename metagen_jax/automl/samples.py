@@ -1,5 +1,7 @@
 """A few answers of the winner, for its model card."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,10 +26,12 @@ def _label_images(model: nnx.Module, dataset: ImageDataset, count: int) -> tuple
     logits = np.asarray(jax.jit(model)(dataset.test.images[:count] / np.float32(255)))
     truth = [dataset.class_names[label] for label in dataset.test.labels[:count]]
     answers = [dataset.class_names[label] for label in logits.argmax(-1)]
-    return tuple((f"test image {i}: {true}", answer) for i, (true, answer) in enumerate(zip(truth, answers, strict=True)))
+    return tuple(
+        (f"test image {i}: {true}", answer) for i, (true, answer) in enumerate(zip(truth, answers, strict=True))
+    )
 
 
-def _continue_texts(model: nnx.Module, dataset: TextDataset, count: int, seed: int) -> tuple[tuple[str, str], ...]:
+def _continue_texts(model: Any, dataset: TextDataset, count: int, seed: int) -> tuple[tuple[str, str], ...]:
     context = model.embed.position.shape[0]
     length = min(PROMPT_LENGTH, context // 2)
     starts = np.linspace(0, len(dataset.test) - length - 1, count).astype(int)
@@ -45,6 +49,4 @@ def _continue_texts(model: nnx.Module, dataset: TextDataset, count: int, seed: i
         window[:, : seen.shape[1]] = seen
         key = jax.random.fold_in(jax.random.key(seed), end)
         tokens[:, end] = next_tokens(window, np.int32(seen.shape[1] - 1), key)
-    return tuple(
-        (decode(row[:length], dataset.vocabulary), decode(row[length:], dataset.vocabulary)) for row in tokens
-    )
+    return tuple((decode(row[:length], dataset.vocabulary), decode(row[length:], dataset.vocabulary)) for row in tokens)

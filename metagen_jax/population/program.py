@@ -72,7 +72,8 @@ class Program:
         model = structure.build(self.allocated, jax.random.key(0))
         self.leaves = named_axes.leaves(model)
         named_axes.install_sizes(model, frozenset(self.allocated))
-        self._graph, self._params, self._sizes = nnx.split(model, nnx.Param, Size)
+        split: tuple[Any, ...] = nnx.split(model, nnx.Param, Size)
+        self._graph, self._params, self._sizes = split
         sharded, replicated = P(AXIS), P()
         over_mesh = functools.partial(jax.shard_map, mesh=mesh, check_vma=False)
         self._start = jax.jit(jax.vmap(self._start_one))
@@ -83,6 +84,9 @@ class Program:
                 out_specs=(sharded, P(None, AXIS)),
             ),
             donate_argnums=0,
+        )
+        self._logits = jax.jit(
+            over_mesh(self._logits_chunk, in_specs=(sharded, sharded, replicated), out_specs=sharded)
         )
         self._score = jax.jit(over_mesh(self._score_chunk, in_specs=(sharded, replicated), out_specs=sharded))
 
@@ -98,7 +102,9 @@ class Program:
         stacked = [np.stack(values) for values in zip(*padded, strict=True)]
         params = with_values(self._params, {leaf.path: v for leaf, v in zip(self.leaves, stacked, strict=True)})
         sizes = {axis: np.array([job.sizes[axis] for job in filled], np.int32) for axis in self.allocated}
-        hyper = Hyperparameters(*(np.array(v, np.float32) for v in zip(*(j.hyperparameters for j in filled), strict=True)))
+        hyper = Hyperparameters(
+            *(np.array(v, np.float32) for v in zip(*(j.hyperparameters for j in filled), strict=True))
+        )
         placed = jax.device_put((params, sizes, hyper), NamedSharding(self._mesh, P(AXIS)))
         return jax.device_put(self._start(*placed), NamedSharding(self._mesh, P(AXIS)))
 
@@ -111,25 +117,29 @@ class Program:
     # -- training -----------------------------------------------------------------------------------------------------
 
     def train(
-        self, population: Population, batches: Sequence[tuple[np.ndarray, ...]], first_step: int, num_steps: int, length: int
+        self,
+        population: Population,
+        batches: Sequence[tuple[np.ndarray, ...]],
+        num_steps: int,
+        length: int,
     ) -> tuple[Population, np.ndarray]:
         """Takes one optimiser step for each batch; the population that is passed in is consumed.
 
         Args:
-          population: the state before `first_step`.
+          population: the state before the first of them; the optimiser's own count says which step that is.
           batches: at most `length` batches, the same for all candidates.
-          first_step: the number of steps already taken.
           num_steps: the length of the whole schedule.
           length: the compiled number of steps; a shorter list of batches is filled up with steps that change nothing.
         Returns:
           The state afterwards and the losses, `(len(batches), N)` float32, NaN from the step on at which one failed.
         """
-        filled = [*batches, *[batches[-1]] * (length - len(batches))]
-        stacked = tuple(np.stack(arrays) for arrays in zip(*filled, strict=True))
-        steps = first_step + np.arange(length, dtype=np.int32)
-        real = np.arange(length) < len(batches)
-        population, losses = self._train(population, stacked, (steps, real), np.float32(num_steps))
+        arguments = _training_arguments(batches, length, num_steps)
+        population, losses = self._train(population, *arguments)
         return population, np.asarray(losses)[: len(batches)]
+
+    def compiled_text(self, population: Population, batches: Sequence[tuple[np.ndarray, ...]], length: int) -> str:
+        """The optimised program of `train` as text."""
+        return self._train.lower(population, *_training_arguments(batches, length, length)).compile().as_text()
 
     def score(
         self, population: Population, arrays: tuple[np.ndarray, ...], batch_size: int
@@ -138,10 +148,21 @@ class Program:
         loss, right = self._score(population, tuple(evaluation_batches(arrays, batch_size)))
         return np.asarray(loss), np.asarray(right)
 
+    def logits(self, population: Population, inputs: np.ndarray) -> np.ndarray:
+        """What every candidate answers to one batch of inputs: `(N, B, ...)` float32."""
+        return np.asarray(self._logits(population.params, population.sizes, inputs))
+
+    @property
+    def num_compilations(self) -> int:
+        """How often the training step has been compiled; more than once means that a shape changed."""
+        return self._train._cache_size()
+
     # -- one candidate ------------------------------------------------------------------------------------------------
 
-    def _model(self, params: Any, sizes: Mapping[str, jax.Array]) -> nnx.Module:
-        flat = [(path, size.replace(sizes[path[-1]].astype(jnp.float32))) for path, size in nnx.to_flat_state(self._sizes)]
+    def _model(self, params: Any, sizes: Mapping[Any, jax.Array]) -> nnx.Module:
+        flat = [
+            (path, size.replace(sizes[path[-1]].astype(jnp.float32))) for path, size in nnx.to_flat_state(self._sizes)
+        ]
         return nnx.merge(self._graph, params, nnx.from_flat_state(flat))
 
     def _mask(self, sizes: Mapping[str, jax.Array]) -> Any:
@@ -151,8 +172,7 @@ class Program:
         opt_state = self._module.make_optimizer(*hyper, 1).init(params)
         return Population(params, opt_state, sizes, hyper, jnp.bool_(True))
 
-    def _step_one(self, candidate: Population, mask: Any, batch: tuple, step: tuple, num_steps: jax.Array) -> tuple:
-        number, real = step
+    def _step_one(self, candidate: Population, mask: Any, batch: tuple, real: jax.Array, num_steps: jax.Array) -> tuple:
         optimizer = self._module.make_optimizer(*candidate.hyperparameters, num_steps)
 
         def loss_of(params: Any) -> jax.Array:
@@ -162,21 +182,24 @@ class Program:
         gradients = jax.tree.map(lambda g, m: jnp.where(m, g, 0.0), gradients, mask)
         updates, opt_state = optimizer.update(gradients, candidate.opt_state, candidate.params)
         params = optax.apply_updates(candidate.params, updates)
-        finite = jnp.isfinite(loss) & jnp.isfinite(optax.global_norm(gradients))
+        finite = jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(gradients))
         alive = candidate.alive & (finite | ~real)
         keep = functools.partial(jnp.where, alive & real)
         params, opt_state = jax.tree.map(keep, (params, opt_state), (candidate.params, candidate.opt_state))
         after = candidate._replace(params=params, opt_state=opt_state, alive=alive)
         return after, jnp.where(alive, loss, jnp.nan)
 
-    def _train_chunk(self, chunk: Population, batches: tuple, steps: tuple, num_steps: jax.Array) -> tuple:
+    def _train_chunk(self, chunk: Population, batches: tuple, real_steps: jax.Array, num_steps: jax.Array) -> tuple:
         mask = jax.vmap(self._mask)(chunk.sizes)
 
         def one_step(carry: Population, xs: tuple) -> tuple:
-            batch, step = xs
-            return jax.vmap(lambda c, m: self._step_one(c, m, batch, step, num_steps))(carry, mask)
+            batch, real = xs
+            return jax.vmap(lambda c, m: self._step_one(c, m, batch, real, num_steps))(carry, mask)
 
-        return jax.lax.scan(one_step, chunk, (batches, steps))
+        return jax.lax.scan(one_step, chunk, (batches, real_steps))
+
+    def _logits_chunk(self, params: Any, sizes: dict[str, jax.Array], inputs: jax.Array) -> jax.Array:
+        return jax.vmap(lambda p, s: self._model(p, s)(inputs))(params, sizes)
 
     def _score_chunk(self, chunk: Population, batches: tuple) -> tuple[jax.Array, jax.Array]:
         *arrays, real = batches
@@ -192,6 +215,13 @@ class Program:
             return loss / count, right / count
 
         return jax.vmap(score_one)(chunk.params, chunk.sizes)
+
+
+def _training_arguments(batches: Sequence[tuple[np.ndarray, ...]], length: int, num_steps: int) -> tuple:
+    """Stacked batches, which of them are real, and the length of the schedule."""
+    filled = [*batches, *[batches[-1]] * (length - len(batches))]
+    stacked = tuple(np.stack(arrays) for arrays in zip(*filled, strict=True))
+    return stacked, np.arange(length) < len(batches), np.float32(num_steps)
 
 
 def evaluation_batches(arrays: tuple[np.ndarray, ...], batch_size: int) -> Iterable[np.ndarray]:

@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 
 from metagen_jax.search.pareto import crowding_distance_by_front, is_usable, non_dominated_rank
-from metagen_jax.search.sampling import sample_stratified, sample_unseen
+from metagen_jax.search.sampling import draw_uniform, sample_uniform, sample_unseen, scale_to_index, spread_out
 from metagen_jax.search.seen import Seen, genotype_codes, is_repeat, nothing_seen, remember
 from metagen_jax.search.strategy import DiscreteSpace, SearchStrategy, check_settings, check_told
 
-SPARE_CHILDREN = 16  # children bred for each one asked, so that enough of them are feasible and new
+CANDIDATES_PER_PROPOSAL = 16  # so that enough of them are feasible and new
 TOURNAMENT_SIZE = 2  # a parent is the best of this many drawn survivors
 CROSSOVER_RATE = 0.5  # share of children with two parents
 LOWEST_RATE = 0.2  # mutation rate of the most careful child, over D: with the forced change it changes one dimension
@@ -31,7 +31,7 @@ class EvolutionState(NamedTuple):
 def evolution(space: DiscreteSpace, *, population_size: int, num_objectives: int, capacity: int) -> SearchStrategy:
     """Breeds new genotypes from the best so far.
 
-    The first population covers every dimension evenly (`sample_stratified`). After that each child takes its choices from
+    The first population covers every dimension evenly (`spread_out`). After that each child takes its choices from
     one survivor or, by uniform crossover, from two, and changes at least one dimension. How many it changes is drawn for
     each child, so that small and large steps are always both tried. Survivors are the best of all told ones, by
     constrained non-dominated rank and then crowding distance; for one objective that is plain truncation by loss.
@@ -76,21 +76,24 @@ def evolution(space: DiscreteSpace, *, population_size: int, num_objectives: int
             seen=nothing_seen(capacity + population_size),  # the last batch asked may not fit the budget
         )
 
-    def first_population(key: jax.Array, state: EvolutionState) -> jax.Array:
-        return sample_stratified(key, space, population_size, state.seen)
-
-    def next_population(key: jax.Array, state: EvolutionState) -> jax.Array:
-        key_breed, key_fill = jax.random.split(key)
-        children = breed(key_breed, space, state.parents, state.valid.sum(), SPARE_CHILDREN * population_size)
-        return sample_unseen(key_fill, space, population_size, state.seen, preferred=children)[0]
-
     def ask(key: jax.Array, state: EvolutionState) -> tuple[jax.Array, EvolutionState]:
-        genotypes = jax.lax.cond(state.valid.any(), next_population, first_population, key, state)
+        key_breed, key_first, key_fill = jax.random.split(key, 3)
+        num_candidates = CANDIDATES_PER_PROPOSAL * population_size
+        children = breed(key_breed, space, state.parents, state.valid.sum(), num_candidates)
+        breeding = state.valid.any()
+        candidates, good = sample_unseen(
+            key_fill,
+            space,
+            num_candidates,
+            state.seen,
+            preferred=jnp.where(breeding, children, sample_uniform(key_first, space, num_candidates)),
+            num_good=jnp.where(breeding, population_size, num_candidates),
+        )
+        first = spread_out(space, candidates, good, population_size)
+        genotypes = jnp.where(breeding, candidates[:population_size], first)
         return genotypes, state._replace(seen=remember(state.seen, genotype_codes(space, genotypes)))
 
-    def tell(
-        state: EvolutionState, genotypes: jax.Array, losses: jax.Array, violations: jax.Array
-    ) -> EvolutionState:
+    def tell(state: EvolutionState, genotypes: jax.Array, losses: jax.Array, violations: jax.Array) -> EvolutionState:
         check_told(space, num_objectives, genotypes, losses, violations)
         genotypes = genotypes.astype(jnp.int32)
         codes = genotype_codes(space, genotypes)
@@ -107,8 +110,8 @@ def evolution(space: DiscreteSpace, *, population_size: int, num_objectives: int
 
 
 def _num_survivors(population_size: int, num_objectives: int) -> int:
-    """A quarter of the population for one objective: a small budget pays for greed. A front needs room for its width."""
-    return max(2, population_size // 4 if num_objectives == 1 else population_size)
+    """One objective: a quarter of the population, as a small budget pays for greed. A front needs room for its width."""
+    return max(2, population_size // 4) if num_objectives == 1 else max(4, population_size // 2)
 
 
 def select_survivors(space: DiscreteSpace, state: EvolutionState, num: int) -> EvolutionState:
@@ -157,12 +160,13 @@ def breed(key: jax.Array, space: DiscreteSpace, parents: jax.Array, num_valid: j
     Returns:
       `(num, D)` int32. Each differs from the cross of its parents in at least one dimension that can vary.
     """
-    key_parents, key_cross, key_gene, key_mutate = jax.random.split(key, 4)
-    drawn = jax.random.randint(key_parents, (TOURNAMENT_SIZE, 2, num), 0, num_valid)
-    first, second = parents[drawn.min(axis=0)]  # (num, D) each; parents are sorted, so the smaller index is the better
-    crossed = jax.random.bernoulli(key_cross, CROSSOVER_RATE, (num, 1))
-    from_second = crossed & jax.random.bernoulli(key_gene, 0.5, first.shape)
-    return mutate(key_mutate, space, jnp.where(from_second, second, first))
+    key_cross, key_mutate = jax.random.split(key)
+    uniform = draw_uniform(key_cross, (num, 2 * TOURNAMENT_SIZE + 1 + space.num_dimensions))
+    entrants, crossed, gene = jnp.split(uniform, [2 * TOURNAMENT_SIZE, 2 * TOURNAMENT_SIZE + 1], axis=1)
+    entrants = scale_to_index(entrants, num_valid[None, None]).reshape(num, 2, TOURNAMENT_SIZE)
+    couple = parents[entrants.min(axis=2)]  # (num, 2, D); parents are sorted, so the smaller index is the better
+    from_second = (crossed < CROSSOVER_RATE) & (gene < 0.5)  # (num, D)
+    return mutate(key_mutate, space, jnp.where(from_second, couple[:, 1], couple[:, 0]))
 
 
 def mutate(key: jax.Array, space: DiscreteSpace, genotypes: jax.Array) -> jax.Array:
@@ -178,25 +182,22 @@ def mutate(key: jax.Array, space: DiscreteSpace, genotypes: jax.Array) -> jax.Ar
     Returns:
       `(N, D)` int32.
     """
-    key_rate, key_where, key_forced, key_other, key_step = jax.random.split(key, 5)
+    rate, where, forced, value, direction, length = draw_uniform(key, (6, *genotypes.shape))
     num_choices = jnp.array(space.num_choices, jnp.int32)[None]  # (1, D)
     can_vary = num_choices > 1
     lowest_rate = min(HIGHEST_RATE, LOWEST_RATE / space.num_dimensions)
-    rate = lowest_rate * (HIGHEST_RATE / lowest_rate) ** jax.random.uniform(key_rate, (genotypes.shape[0], 1))
-    chosen = jax.random.uniform(key_where, genotypes.shape) < rate
-    lottery = jnp.where(can_vary, jax.random.uniform(key_forced, genotypes.shape), -1.0)
-    forced = jnp.arange(space.num_dimensions)[None] == lottery.argmax(axis=1)[:, None]
-    other = jax.random.randint(key_other, genotypes.shape, 1, jnp.maximum(num_choices, 2))
-    resampled = (genotypes + other) % num_choices
-    stepped = _step(key_step, genotypes, num_choices)
+    chosen = where < lowest_rate * (HIGHEST_RATE / lowest_rate) ** rate[:, :1]  # one rate a genotype
+    winner = jnp.where(can_vary, forced, -1.0).argmax(axis=1, keepdims=True)
+    chosen |= jnp.arange(space.num_dimensions)[None] == winner
+    resampled = (genotypes + 1 + scale_to_index(value, jnp.maximum(num_choices - 1, 1))) % num_choices
+    stepped = _step(genotypes, num_choices, direction, length)
     changed = jnp.where(jnp.array(space.ordered)[None], stepped, resampled)
-    return jnp.where((chosen | forced) & can_vary, changed, genotypes)
+    return jnp.where(chosen & can_vary, changed, genotypes)
 
 
-def _step(key: jax.Array, genotypes: jax.Array, num_choices: jax.Array) -> jax.Array:
-    """Moves every index up or down by a geometric step of 1 or more, cut at the ends of its range."""
-    key_up, key_length = jax.random.split(key)
+def _step(genotypes: jax.Array, num_choices: jax.Array, direction: jax.Array, length: jax.Array) -> jax.Array:
+    """Moves every index up or down by a geometric step of 1 or more, cut at the ends; the last two are uniform draws."""
     room_up = num_choices - 1 - genotypes
-    up = (jax.random.bernoulli(key_up, 0.5, genotypes.shape) & (room_up > 0)) | (genotypes == 0)
-    length = jax.random.geometric(key_length, STEP_STOP_RATE, genotypes.shape).astype(jnp.int32)
-    return genotypes + jnp.where(up, jnp.minimum(length, room_up), -jnp.minimum(length, genotypes))
+    up = ((direction < 0.5) & (room_up > 0)) | (genotypes == 0)
+    step = 1 + jnp.floor(jnp.log1p(-length) / jnp.log1p(-STEP_STOP_RATE)).astype(jnp.int32)  # geometric by inversion
+    return genotypes + jnp.where(up, jnp.minimum(step, room_up), -jnp.minimum(step, genotypes))

@@ -215,9 +215,13 @@ def hypervolume_2d(
     """
     violations = _check(losses, valid, violations)
     if losses.shape[1] != 2:
-        raise ValueError(f"hypervolume_2d takes exactly 2 objectives, got losses of shape {losses.shape}. Pick two columns.")
+        raise ValueError(
+            f"hypervolume_2d takes exactly 2 objectives, got losses of shape {losses.shape}. Pick two columns."
+        )
     if reference_point.shape != (2,):
-        raise ValueError(f"reference_point must be (2,), got shape {reference_point.shape}. Pass jnp.array([worst_0, worst_1]).")
+        raise ValueError(
+            f"reference_point must be (2,), got shape {reference_point.shape}. Pass jnp.array([worst_0, worst_1])."
+        )
     counted = valid & jnp.isfinite(losses).all(axis=1) & (violations <= 0)
     counted &= (losses < reference_point[None]).all(axis=1)
     points = jnp.where(counted[:, None], losses, reference_point[None]).astype(jnp.float32)  # the rest has no area
@@ -240,5 +244,7 @@ def _check(losses: jax.Array, rows: jax.Array, violations: jax.Array | None) -> 
     if violations is None:
         return jnp.zeros(num_rows, jnp.float32)
     if violations.shape != (num_rows,):
-        raise ValueError(f"violations must be ({num_rows},), one a row, got shape {violations.shape}. Pass None without limits.")
+        raise ValueError(
+            f"violations must be ({num_rows},), one a row, got shape {violations.shape}. Pass None without limits."
+        )
     return violations

@@ -7,9 +7,7 @@ from metagen_jax.search.seen import Seen, genotype_codes, nothing_seen, remember
 from metagen_jax.search.strategy import DiscreteSpace, SearchStrategy, check_settings, check_told
 
 
-def random_search(
-    space: DiscreteSpace, *, population_size: int, num_objectives: int, capacity: int
-) -> SearchStrategy:
+def random_search(space: DiscreteSpace, *, population_size: int, num_objectives: int, capacity: int) -> SearchStrategy:
     """Draws genotypes uniformly from the feasible part of the space, each at most once.
 
     Its state is the set of genotypes seen; losses are not looked at.

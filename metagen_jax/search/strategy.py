@@ -72,7 +72,9 @@ class DiscreteSpace:
                 f"Give one flag a dimension, for example ordered={(True,) * len(self.num_choices)}."
             )
         if not all(isinstance(flag, bool) for flag in self.ordered):
-            raise ValueError(f"ordered must hold True or False, got {self.ordered!r}. Write bool(...) around each flag.")
+            raise ValueError(
+                f"ordered must hold True or False, got {self.ordered!r}. Write bool(...) around each flag."
+            )
         if self.violation is not None and not callable(self.violation):
             raise ValueError(
                 f"violation must be a function or None, got {self.violation!r}. "

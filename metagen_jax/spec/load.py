@@ -43,7 +43,7 @@ def load_spec(path: str | FilePath, overrides: Sequence[str] = ()) -> plain.Mode
     for override in overrides:
         *created, replaced = _override(source, override)
         given = {path: text for path, text in given.items() if not _inside(path, replaced)}
-        given |= {path: override for path in (*created, replaced)}
+        given |= dict.fromkeys((*created, replaced), override)
     locations = Locations(shown, source.lines, given)
     sections, problems = _validate(source)
     problems = source.problems + [each for each in problems if not _covered(each.path, source.problems)]

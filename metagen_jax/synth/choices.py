@@ -68,7 +68,9 @@ def _check_value(spec: ModelSpec, path: str, dimension: Dimension, value: Any, k
         raise spec.error(path, f"{value!r} is not a number", f"Write numbers, such as {_listed(known)}.")
     whole = dimension.kind == SIZE or dimension.name == "warmup_steps"
     if whole and (not isinstance(value, int) or not 1 <= value <= 100_000):
-        raise spec.error(path, f"{value!r} is not a length", f"Write whole numbers from 1 to 100000, such as {_listed(known)}.")
+        raise spec.error(
+            path, f"{value!r} is not a length", f"Write whole numbers from 1 to 100000, such as {_listed(known)}."
+        )
     if not whole and not 0 <= value <= 1:
         raise spec.error(path, f"{value!r} is out of range", f"Write numbers from 0 to 1, such as {_listed(known)}.")
 

@@ -75,7 +75,9 @@ def limits_of(spec: ModelSpec) -> tuple[Limit, ...]:
         high = functools.partial(Limit, f"{section}.parameter_budget.max", "parameters:", limits.max_params, True)
         found.append(high(lambda costs: costs.params, show_params))
     if limits.memory_bytes is not None:
-        memory = functools.partial(Limit, f"{section}.memory_budget", "training memory, estimated:", limits.memory_bytes)
+        memory = functools.partial(
+            Limit, f"{section}.memory_budget", "training memory, estimated:", limits.memory_bytes
+        )
         found.append(memory(True, lambda costs: costs.memory_bytes, show_bytes))
     if limits.latency_ms is not None:
         latency = functools.partial(Limit, f"{section}.latency", "latency, estimated:", limits.latency_ms, True)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-Path = tuple[str | int, ...]
+Path = tuple[Any, ...]  # names of attributes and positions in lists
 
 
 class Size(nnx.Variable):
@@ -65,7 +65,7 @@ def leaves(module: nnx.Module) -> tuple[Leaf, ...]:
         axes = metadata.get("axes", ())
         if len(axes) != len(shape):
             raise ValueError(f"{path}: axes {axes} do not name each dimension of shape {shape}.")
-        layers = tuple((lists[path[:i]], path[i]) for i in range(len(path)) if path[:i] in lists)
+        layers = tuple((lists[path[:i]], int(path[i])) for i in range(len(path)) if path[:i] in lists)
         found.append(Leaf(path, shape, axes, metadata.get("fan_in", ()), layers))
     return tuple(found)
 
@@ -92,7 +92,7 @@ def mask(leaf: Leaf, sizes: Mapping[str, jax.Array]) -> jax.Array:
     return real
 
 
-def rescale_to_true_fan_in(leaf: Leaf, value: jax.Array, sizes: Mapping[str, jax.Array]) -> jax.Array:
+def rescale_to_true_fan_in(leaf: Leaf, value: jax.Array, sizes: Mapping[str, Any]) -> jax.Array:
     """Turns weights drawn for the allocated fan-in into weights of the right scale for the true one."""
     if not leaf.fan_in:
         return value

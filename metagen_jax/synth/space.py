@@ -4,7 +4,8 @@ import dataclasses
 import functools
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 import jax
@@ -63,8 +64,7 @@ class SearchSpace:
         genotypes, costs, exhaustive = self._survey
         if not exhaustive:
             return self.largest
-        feasible = np.logical_and.reduce([np.asarray(limit.excess(costs)) <= 0 for limit in self.limits] or [True])
-        rows = genotypes[np.broadcast_to(feasible, len(genotypes))]
+        rows = genotypes[self._within(costs)]
         return {
             dimension.name: dimension.values[rows[:, column].max()]
             for column, dimension in enumerate(self.dimensions)
@@ -149,14 +149,28 @@ class SearchSpace:
           InfeasibleError: no network is within the limits; the message names the limits that stand in the way and the
             nearest value of each that would work.
         """
-        genotypes, costs, exhaustive = self._survey
-        inside = [np.asarray(limit.excess(costs)) <= 0 for limit in self.limits]
-        feasible = np.logical_and.reduce([np.ones(len(genotypes), bool), *inside])
+        _, costs, exhaustive = self._survey
+        feasible = self._within(costs)
         if not feasible.any():
-            raise self._nothing_feasible(costs, inside)
+            raise self._nothing_feasible(costs)
         return float(feasible.mean()), exhaustive
 
-    def _nothing_feasible(self, costs: Costs, inside: list[np.ndarray]) -> InfeasibleError:
+    def largest_feasible(self) -> np.ndarray:
+        """The genotype of the network with the most parameters within the limits, trained with middling numbers."""
+        genotypes, costs, _ = self._survey
+        best = genotypes[np.argmax(np.where(self._within(costs), costs.params, -1))].copy()
+        for column, dimension in enumerate(self.dimensions):
+            if dimension.kind == HYPERPARAMETER:
+                best[column] = len(dimension.values) // 2
+        return best
+
+    def _within(self, costs: Costs) -> np.ndarray:
+        """`(N,)` bool, True where every limit is kept."""
+        inside = [np.asarray(limit.excess(costs)) <= 0 for limit in self.limits]
+        return np.logical_and.reduce([np.ones(len(costs.params), bool), *inside])
+
+    def _nothing_feasible(self, costs: Costs) -> InfeasibleError:
+        inside = [np.asarray(limit.excess(costs)) <= 0 for limit in self.limits]
         lines = ["no network of this search space is within the limits"]
         for number, limit in enumerate(self.limits):
             rest = np.logical_and.reduce([np.ones(len(costs.params), bool), *inside[:number], *inside[number + 1 :]])
@@ -196,8 +210,7 @@ def build_space(spec: ModelSpec, modality: Modality, dataset: Dataset) -> Search
         structure = dict(zip((d.name for d in structural), key, strict=True))
         source = codegen.program_source(modality, family, structure, largest, fixed, spec.training, spec.seed)
         module = codegen.load_module(source)
-        build = getattr(module, family.model_class)
-        leaves = named_axes.leaves(_abstract(lambda: build(module.Config(), nnx.Rngs(0))))
+        leaves = named_axes.leaves(_abstract(module, family.model_class))
         if named_axes.param_count(leaves, largest) > MOST_PARAMS:
             raise spec.error(
                 "architecture.choices",
@@ -217,5 +230,6 @@ def build_space(spec: ModelSpec, modality: Modality, dataset: Dataset) -> Search
     return space
 
 
-def _abstract(build: Callable[[], nnx.Module]) -> nnx.Module:
-    return nnx.eval_shape(build)
+def _abstract(module: ModuleType, model_class: str) -> nnx.Module:
+    """The model at the sizes of its own `Config`, without any weights."""
+    return nnx.eval_shape(lambda: getattr(module, model_class)(module.Config(), nnx.Rngs(0)))

@@ -39,9 +39,7 @@ def slow_ranks(losses, valid, violations):
     ranks, front, left = np.full(NUM_ROWS, NUM_ROWS), 0, set(usable)
     while left:
         on_front = {
-            j
-            for j in left
-            if not any(slow_dominates(losses[i], losses[j], violations[i], violations[j]) for i in left)
+            j for j in left if not any(slow_dominates(losses[i], losses[j], violations[i], violations[j]) for i in left)
         }
         ranks[list(on_front)] = front
         front, left = front + 1, left - on_front
@@ -104,27 +102,34 @@ def test_domination_is_irreflexive_antisymmetric_and_transitive():
 def test_front_ignores_order_padding_and_dominated_points():
     losses, order = jax.random.uniform(jax.random.key(0), (32, 3)), jax.random.permutation(jax.random.key(1), 32)
     real = jnp.ones(32, bool)
-    front = pareto_mask(losses, real)
+    front_of = jax.jit(pareto_mask)
+    front = front_of(losses, real)
     assert front.any() and not front.all()
-    assert (pareto_mask(losses[order], real) == front[order]).all()
-    assert (pareto_mask(jnp.vstack([losses, losses.max(0, keepdims=True) + 1]), jnp.ones(33, bool))[:32] == front).all()
-    padded = pareto_mask(jnp.vstack([losses, jnp.full((4, 3), -1.0)]), jnp.arange(36) < 32)
+    assert (front_of(losses[order], real) == front[order]).all()
+    dominated = jnp.vstack([losses, jnp.tile(losses.max(0, keepdims=True) + 1, (4, 1))])
+    assert (front_of(dominated, jnp.ones(36, bool)) == jnp.append(front, jnp.zeros(4, bool))).all()
+    padded = front_of(jnp.vstack([losses, jnp.full((4, 3), -1.0)]), jnp.arange(36) < 32)
     assert (padded == jnp.append(front, jnp.zeros(4, bool))).all()
 
 
 def test_crowding_does_not_depend_on_the_order_of_rows_or_the_scale_of_objectives():
     losses, order = jax.random.uniform(jax.random.key(2), (16, 3)), jax.random.permutation(jax.random.key(3), 16)
     real = jnp.ones(16, bool)
-    distance = crowding_distance(losses, real)
-    np.testing.assert_allclose(crowding_distance(losses[order], real), distance[order])
-    np.testing.assert_allclose(crowding_distance(losses * jnp.array([[8.0, 1.0, 0.25]]), real), distance, rtol=1e-6)
+    measure = jax.jit(crowding_distance)
+    distance = measure(losses, real)
+    np.testing.assert_allclose(measure(losses[order], real), distance[order])
+    np.testing.assert_allclose(measure(losses * jnp.array([[8.0, 1.0, 0.25]]), real), distance, rtol=1e-6)
 
 
 def test_hypervolume_counts_the_dominated_cells_of_a_grid():
     losses, valid, violations = batches(2)
     reference = jnp.array([5.0, 4.0])
-    measured = jax.jit(jax.vmap(lambda *batch: hypervolume_2d(*batch[:2], reference, batch[2])))(losses, valid, violations)
-    corners = np.stack(np.meshgrid(np.arange(5), np.arange(4)), axis=-1).reshape(-1, 2)  # unit cells below the reference
+    measured = jax.jit(jax.vmap(lambda *batch: hypervolume_2d(*batch[:2], reference, batch[2])))(
+        losses, valid, violations
+    )
+    corners = np.stack(np.meshgrid(np.arange(5), np.arange(4)), axis=-1).reshape(
+        -1, 2
+    )  # unit cells below the reference
     for case in range(len(losses)):
         counted = valid[case] & np.isfinite(losses[case]).all(axis=1) & (violations[case] <= 0)
         covered = (losses[case][counted][:, None] <= corners[None]).all(axis=-1).any(axis=0)
@@ -140,7 +145,13 @@ def test_hypervolume_of_nothing_is_zero():
 
 def test_wrong_shapes_are_refused_with_the_fix():
     real = jnp.ones(4, bool)
-    for tool in (pareto_mask, non_dominated_rank, crowding_distance, constrained_domination, crowding_distance_by_front):
+    for tool in (
+        pareto_mask,
+        non_dominated_rank,
+        crowding_distance,
+        constrained_domination,
+        crowding_distance_by_front,
+    ):
         with pytest.raises(ValueError, match=r"losses\[:, None\]"):
             tool(jnp.zeros(4), real)
         with pytest.raises(ValueError, match=r"one entry a row: \(3,\)"):

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from metagen_jax.search import DiscreteSpace
-from metagen_jax.search.sampling import ENUMERABLE_SIZE, sample_stratified, sample_unseen
+from metagen_jax.search.sampling import ENUMERABLE_SIZE, sample_unseen, spread_out
 from metagen_jax.search.seen import genotype_codes, nothing_seen, remember
 
 NONE_SEEN = nothing_seen(1)
+SAMPLE = jax.jit(sample_unseen, static_argnums=(1, 2))
 
 
 def on_a_diagonal(genotypes):
@@ -36,7 +37,7 @@ def test_the_last_unseen_genotype_of_a_space_is_found():
     space = DiscreteSpace((16, 16, 16), (True,) * 3)
     everything = jnp.array(np.stack(np.unravel_index(np.arange(4096), space.num_choices), axis=1), jnp.int32)
     seen = remember(nothing_seen(4096), genotype_codes(space, jnp.delete(everything, 1234, axis=0)))
-    genotypes, good = sample_unseen(jax.random.key(1), space, 2, seen)
+    genotypes, good = SAMPLE(jax.random.key(1), space, 2, seen)
     assert (genotypes[0] == everything[1234]).all()
     assert good.tolist() == [True, False]
 
@@ -45,28 +46,35 @@ def test_preferred_genotypes_come_first_unless_infeasible_or_seen():
     space = DiscreteSpace((9, 9, 100), (True,) * 3, on_a_diagonal)
     preferred = jnp.array([[0, 8, 0], [4, 4, 0], [5, 5, 0], [4, 4, 0], [6, 6, 0]], jnp.int32)
     seen = remember(nothing_seen(1), genotype_codes(space, preferred[2:3]))
-    genotypes, good = sample_unseen(jax.random.key(2), space, 4, seen, preferred=preferred)
+    genotypes, good = SAMPLE(jax.random.key(2), space, 4, seen, preferred=preferred)
     assert genotypes[:2].tolist() == [[4, 4, 0], [6, 6, 0]]
     assert good.all()
 
 
 def test_where_nothing_is_feasible_the_least_violating_come_first():
     space = DiscreteSpace((50,), (True,), lambda genotypes: 1.0 + genotypes[:, 0].astype(jnp.float32))
-    genotypes, good = sample_unseen(jax.random.key(3), space, 4, NONE_SEEN)
+    genotypes, good = SAMPLE(jax.random.key(3), space, 4, NONE_SEEN)
     assert genotypes[:, 0].tolist() == [0, 1, 2, 3]
     assert not good.any()
 
 
 def test_a_limit_that_is_nan_is_never_feasible():
     space = DiscreteSpace((4,), (True,), lambda genotypes: jnp.where(genotypes[:, 0] == 2, -1.0, jnp.nan))
-    genotypes, good = sample_unseen(jax.random.key(4), space, 2, NONE_SEEN)
+    genotypes, good = SAMPLE(jax.random.key(4), space, 2, NONE_SEEN)
     assert int(genotypes[0, 0]) == 2 and good.tolist() == [True, False]
 
 
-def test_a_stratified_population_covers_every_choice_of_every_dimension():
+def test_a_population_spread_out_covers_every_choice_of_every_dimension():
     space = DiscreteSpace((8, 4, 2, 3, 16), (True,) * 5)
-    genotypes = np.array(jax.jit(lambda key: sample_stratified(key, space, 8, NONE_SEEN))(jax.random.key(5)))
-    assert np.bincount(genotypes[:, 2]).tolist() == [4, 4]
+    pool, good = SAMPLE(jax.random.key(5), space, 128, NONE_SEEN)
+    genotypes = np.array(spread_out(space, pool, good, 8))
     for dimension, count in enumerate(space.num_choices):
         strata = genotypes[:, dimension] * min(count, 8) // count
         assert len(set(strata)) >= 0.75 * min(count, 8)  # 5.25 of 8 expected from independent draws
+    assert np.bincount(genotypes[:, 2]).tolist() == [4, 4]
+
+
+def test_spreading_out_takes_what_is_not_good_last_and_in_turn():
+    space = DiscreteSpace((9,), (True,))
+    pool, good = jnp.array([[0], [0], [8], [7], [6]], jnp.int32), jnp.array([True, True, False, False, False])
+    assert spread_out(space, pool, good, 4)[:, 0].tolist() == [0, 0, 8, 7]

@@ -1,6 +1,5 @@
 """The registry of modalities: a new one is one file here and one entry below."""
 
-from metagen_jax.errors import SpecError
 from metagen_jax.spec import ModelSpec
 from metagen_jax.synth.modalities.base import (
     HYPERPARAMETER,
@@ -16,7 +15,17 @@ from metagen_jax.synth.modalities.text_generation import TextGeneration
 
 MODALITIES: tuple[Modality, ...] = (ImageClassification(), TextGeneration())
 
-__all__ = ["HYPERPARAMETER", "MODALITIES", "SIZE", "STRUCTURE", "Dimension", "Family", "Field", "Modality", "modality_of"]
+__all__ = [
+    "HYPERPARAMETER",
+    "MODALITIES",
+    "SIZE",
+    "STRUCTURE",
+    "Dimension",
+    "Family",
+    "Field",
+    "Modality",
+    "modality_of",
+]
 
 
 def modality_of(spec: ModelSpec) -> Modality:

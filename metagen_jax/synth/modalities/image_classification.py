@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class ImageClassification(Modality):
     inputs = ("image",)
     outputs = ("label",)
     task_type = "classification"
-    families = {"vit": VIT}
+    families: ClassVar = {"vit": VIT}
     recipe_fragments = (
         "fragments/training/optimizer.py.j2",
         "fragments/losses/classification.py.j2",

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class TextGeneration(Modality):
     inputs = ("text",)
     outputs = ("text",)
     task_type = "generation"
-    families = {"decoder_transformer": DECODER_TRANSFORMER}
+    families: ClassVar = {"decoder_transformer": DECODER_TRANSFORMER}
     recipe_fragments = (
         "fragments/training/optimizer.py.j2",
         "fragments/losses/language_model.py.j2",

@@ -1,0 +1,34 @@
+# Every target does its own set-up: a machine needs Python >= 3.11 and make, nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test test-all lint format figures clean
+
+demo: $(INSTALLED)  ## search on handwritten digits, about a minute
+	$(BIN)/python -m metagen_jax.automl --spec specs/image_digits_demo.yaml --out runs/demo --fresh
+
+test: lint  ## lint, types, tests
+	JAX_PLATFORMS=cpu $(BIN)/python -m pytest -m "not slow"
+
+test-all: lint  ## the slow tests too
+	JAX_PLATFORMS=cpu $(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(INSTALLED): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) runs

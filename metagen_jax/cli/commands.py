@@ -1,0 +1,267 @@
+"""The verbs of the command line."""
+
+import json
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from metagen_jax import __version__
+from metagen_jax.cli.environment import DEFAULT_HOST_DEVICES, free_memory_bytes, num_cores, start_jax
+from metagen_jax.errors import SpecError
+from metagen_jax.spec import ModelSpec, json_schema, load_spec
+from metagen_jax.spec.units import parse_duration_ms
+from metagen_jax.synth.choices import check_choices
+from metagen_jax.synth.modalities import modality_of
+
+if TYPE_CHECKING:
+    from metagen_jax.automl.pipeline import Options, Prepared, Run
+
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, help=__doc__
+)
+
+SpecOption = Annotated[Path, typer.Option("--spec", help="The YAML file that says what to build.", show_default=False)]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", help="Folder of the run. Default: runs/NAME-HASH.", show_default=False)
+]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Replace a value of the spec; may be repeated.")
+]
+SeedOption = Annotated[int | None, typer.Option(help="Same as --set reproducibility.seed=K.", show_default=False)]
+FreshOption = Annotated[bool, typer.Option("--fresh", help="Replace a finished run in the same folder.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="Print the result and nothing else.")]
+LimitOption = Annotated[
+    str | None,
+    typer.Option(help="Such as 10m: half of it for the search, the rest for the finalists.", show_default=False),
+]
+HostDevicesOption = Annotated[
+    int,
+    typer.Option(min=1, max=256, help="CPU devices the process is started with; another number changes the last bits."),
+]
+
+
+@app.callback()
+def about() -> None:
+    """Turns a specification into a trained model."""
+
+
+@app.command()
+def automl(
+    spec: SpecOption,
+    out: OutOption = None,
+    search_budget: Annotated[
+        int | None, typer.Option(help="Candidates trained; same as --set search.budget=N.", show_default=False)
+    ] = None,
+    refine_iterations: Annotated[
+        int | None, typer.Option(help="Rounds; same as --set search.rounds=R.", show_default=False)
+    ] = None,
+    prototype_steps: Annotated[
+        int | None, typer.Option(help="Same as --set search.prototype_steps=S.", show_default=False)
+    ] = None,
+    strategy: Annotated[
+        str | None, typer.Option(help="Same as --set search.strategy=NAME.", show_default=False)
+    ] = None,
+    train_prototypes: Annotated[
+        bool, typer.Option(help="Train candidates, or rank them by their number of parameters alone.")
+    ] = True,
+    seed: SeedOption = None,
+    time_limit: LimitOption = None,
+    set_: SetOption = None,
+    fresh: FreshOption = False,
+    quiet: QuietOption = False,
+    host_devices: HostDevicesOption = DEFAULT_HOST_DEVICES,
+) -> None:
+    """Search architectures within the limits of a spec; leave the front and the winner's Flax project."""
+    shorthand = {
+        "search.budget": search_budget,
+        "search.rounds": refine_iterations,
+        "search.prototype_steps": prototype_steps,
+        "search.strategy": strategy,
+        "reproducibility.seed": seed,
+    }
+    overrides = [f"{path}={value}" for path, value in shorthand.items() if value is not None] + (set_ or [])
+    _build(spec, overrides, out, fresh, quiet, host_devices, time_limit, train_prototypes=train_prototypes, search=True)
+
+
+@app.command()
+def synth(
+    spec: SpecOption,
+    out: OutOption = None,
+    seed: SeedOption = None,
+    time_limit: LimitOption = None,
+    set_: SetOption = None,
+    fresh: FreshOption = False,
+    quiet: QuietOption = False,
+    host_devices: HostDevicesOption = DEFAULT_HOST_DEVICES,
+) -> None:
+    """Train one good architecture, the largest within the limits, without a search; leave its Flax project."""
+    overrides = [*([f"reproducibility.seed={seed}"] if seed is not None else []), *(set_ or [])]
+    _build(spec, overrides, out, fresh, quiet, host_devices, time_limit, train_prototypes=True, search=False)
+
+
+@app.command()
+def validate(
+    specs: Annotated[list[Path], typer.Argument(help="YAML files to check.", show_default=False)],
+    set_: SetOption = None,
+) -> None:
+    """Check specs without building anything; says what is wrong in each, with line and remedy."""
+    failed = False
+    for path in specs:
+        try:
+            spec = load_spec(path, set_ or [])
+            check_choices(spec, modality_of(spec))
+            print(f"{path}: valid ({spec.name}-{spec.hash})")
+        except SpecError as error:
+            failed = True
+            print(f"error: {error}", file=sys.stderr)
+    if failed:
+        raise typer.Exit(2)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the spec language, for editors."""
+    print(json.dumps(json_schema(), indent=2, sort_keys=True))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(__version__)
+
+
+def _build(
+    path: Path,
+    overrides: list[str],
+    out: Path | None,
+    fresh: bool,
+    quiet: bool,
+    host_devices: int,
+    time_limit: str | None,
+    *,
+    train_prototypes: bool,
+    search: bool,
+) -> None:
+    started = time.monotonic()
+    spec = load_spec(path, overrides)
+    check_choices(spec, modality_of(spec))
+    limit_s = None if time_limit is None else parse_duration_ms(time_limit) / 1000
+    start_jax(host_devices)
+
+    # Only from here on is JAX needed, and only now do its flags stand.
+    from metagen_jax.automl import pipeline
+    from metagen_jax.cli.console import RunConsole
+
+    progress = RunConsole(spec.search.objectives, quiet, started)
+    prepared = pipeline.prepare(spec)
+    options = pipeline.Options(
+        out=out,
+        fresh=fresh,
+        search=search,
+        train_prototypes=train_prototypes,
+        num_devices=_num_devices(),
+        time_limit_s=limit_s,
+    )
+    for line in _overview(path, overrides, prepared, options):
+        progress.note(line)
+    try:
+        run = pipeline.run(prepared, options, progress)
+    finally:
+        progress.close()
+    if spec.outputs.figures:
+        from metagen_jax.report.figures import draw_figures
+
+        draw_figures(run.path)
+    pipeline.finish(run, spec, _command(path, overrides, host_devices, time_limit, train_prototypes, search))
+    _show_result(run, spec, started)
+
+
+def _num_devices() -> int | None:
+    """As many CPU devices as cores, or all accelerators.
+
+    Two at least: XLA compiles for one device without partitioning it, and rounds differently then, while any larger
+    number gives the same bits.
+    """
+    import jax
+
+    return min(max(num_cores(), 2), len(jax.local_devices())) if jax.default_backend() == "cpu" else None
+
+
+def _command(
+    path: Path, overrides: list[str], host_devices: int, time_limit: str | None, train_prototypes: bool, search: bool
+) -> tuple[str, ...]:
+    """The command in one canonical form; where the folder is and how much is printed do not belong to it."""
+    words = ["metagen", "automl" if search else "synth", "--spec", path.as_posix()]
+    words += [word for override in overrides for word in ("--set", override)]
+    words += [] if train_prototypes else ["--no-train-prototypes"]
+    words += [] if time_limit is None else ["--time-limit", time_limit]
+    return (*words, "--host-devices", str(host_devices))
+
+
+def _overview(path: Path, overrides: list[str], prepared: "Prepared", options: "Options") -> list[str]:
+    import jax
+
+    from metagen_jax.automl.estimate import estimate
+    from metagen_jax.data import describe
+
+    spec, space = prepared.spec, prepared.space
+    memory = free_memory_bytes()
+    share, counted = space.feasible_share()
+    searched = ", ".join(f"{d.name} {_span(d.values)}" for d in space.dimensions if len(d.values) > 1)
+    fixed = ", ".join(f"{d.name} {d.values[0]}" for d in space.dimensions if len(d.values) == 1)
+    limits = "; ".join(limit.written for limit in space.limits) or "none"
+    plan = estimate(prepared, options)
+    devices = f"{options.num_devices or len(jax.devices())} x {jax.devices()[0].device_kind}"
+    free = f", {memory / 1e9:.1f} GB of memory free" if memory is not None else ""
+    return [
+        f"metagen {__version__}, jax {jax.__version__} on {devices}{free}",
+        f"spec     {path}" + (f" with {', '.join(overrides)}" if overrides else "") + f": {spec.name}-{spec.hash}",
+        f"task     {prepared.modality.task_type}: {', '.join(spec.modality.inputs)} to {', '.join(spec.modality.outputs)}",
+        *(f"data     {line}" for line in describe(prepared.dataset)),
+        f"family   {space.family.title}; searched: {searched}",
+        f"         fixed: {fixed}",
+        f"limits   {limits}",
+        f"space    {space.size:,} candidates, {share:.1%} of the networks within the limits{'' if counted else ' (sampled)'}",
+        f"plan     {plan.text}",
+    ]
+
+
+def _span(values: tuple) -> str:
+    return f"{values[0]}-{values[-1]}" if len(values) > 2 else " or ".join(map(str, values))
+
+
+def _show_result(run: "Run", spec: ModelSpec, started: float) -> None:
+    from rich.console import Console
+
+    from metagen_jax.cli.console import front_table
+
+    console = Console(highlight=False)
+    console.print(front_table(run.front, run.winner, spec.search.objectives))
+    result, winner = run.result, run.result["winner"]
+    counts = result["counts"]
+    baseline = ", ".join(f"{name} {value:.4g}" for name, value in result["baseline"]["validation"].items())
+    print(
+        f"{counts['trained']} candidates of {counts['architectures']} architectures trained in {counts['programs']} "
+        f"programs, {counts['failed']} failed; {time.monotonic() - started:.0f} s in all"
+    )
+    print(
+        f"winner   candidate {winner['number']}: {winner['params']:,} parameters, trained for {winner['steps']} steps"
+    )
+    print(f"         validation {_numbers(winner['validation'])}; test {_numbers(winner['test'])}")
+    print(f"         baseline ({result['baseline']['name']}): {baseline}")
+    print(f"run      {run.path}")
+    if winner["project"]:
+        print(f"project  {run.path / 'winner'}")
+        print(f"use it   cd {shlex.quote(str(run.path / 'winner'))} && {_use(spec)}")
+
+
+def _numbers(metrics: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+
+
+def _use(spec: ModelSpec) -> str:
+    return "python infer.py example.png" if spec.modality.inputs == ("image",) else 'python infer.py --prompt "In the"'

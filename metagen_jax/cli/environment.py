@@ -1,0 +1,50 @@
+"""What has to be settled about the process before JAX is imported, and what there is to say about the machine."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+DEFAULT_HOST_DEVICES = 8
+
+
+def num_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def start_jax(host_devices: int) -> None:
+    """Starts JAX with a fixed number of single-threaded CPU devices; has no say over GPUs and TPUs.
+
+    The number is part of the command and not taken from the machine, because XLA compiles for a share of the threads:
+    another number changes the last bits of a result. A population then uses as many of them as there are cores.
+    Flags that the user has set in XLA_FLAGS stay and win.
+    """
+    ours = {
+        "--xla_force_host_platform_device_count": str(host_devices),
+        "--xla_cpu_multi_thread_eigen": "false",
+    }
+    theirs = os.environ.get("XLA_FLAGS", "")
+    added = [f"{flag}={value}" for flag, value in ours.items() if flag not in theirs]
+    if added and "jax" in sys.modules and sys.modules["jax"]._src.xla_bridge.backends_are_initialized():
+        raise RuntimeError(f"JAX was started before it could be given {' '.join(added)}; call start_jax first.")
+    os.environ["XLA_FLAGS"] = " ".join([theirs, *added]).strip()
+
+
+def free_memory_bytes() -> int | None:
+    """Memory that the machine could still give, or None where the system does not tell."""
+    meminfo = Path("/proc/meminfo")
+    if not meminfo.is_file():
+        return None
+    for line in meminfo.read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return None
+
+
+def free_disk_bytes(folder: Path) -> int:
+    """Free space where a folder is, or will be."""
+    existing = next(parent for parent in [folder.absolute(), *folder.absolute().parents] if parent.exists())
+    return shutil.disk_usage(existing).free

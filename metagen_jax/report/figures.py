@@ -1,0 +1,158 @@
+"""`figures/front.png` and `figures/convergence.png` of a run."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
+
+from metagen_jax.report.run_data import Record, RunData, read_run
+
+LABELS = {
+    "validation_loss": "validation loss [nats]",
+    "validation_accuracy": "validation accuracy",
+    "bits_per_character": "validation bits per character",
+    "params": "parameters",
+    "flops": "FLOPs of a forward pass",
+    "latency_ms": "estimated latency [ms]",
+}
+STYLE: dict[Any, Any] = {
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "font.size": 10,
+    "legend.frameon": False,
+}
+GREY, FRONT, WINNER = "0.6", "#1b6ca8", "#d1495b"
+
+
+def draw_figures(folder: Path) -> None:
+    """Draws the figures of a finished run into `folder/figures`; the same run gives the same bytes."""
+    run = read_run(folder)
+    target = folder / "figures"
+    target.mkdir(exist_ok=True)
+    with matplotlib.rc_context(STYLE):
+        _save(_front_figure(run), target / "front.png")
+        _save(_convergence_figure(run), target / "convergence.png")
+
+
+def _save(figure: Figure, path: Path) -> None:
+    figure.savefig(path, dpi=150, metadata={"Software": None})  # the version of matplotlib is in the manifest's care
+
+
+def _front_figure(run: RunData) -> Figure:
+    """The trained candidates in the plane of the first two objectives, or the first and the parameters."""
+    objectives = [objective["metric"] for objective in run.result["objectives"]]
+    y_name = objectives[0]
+    x_name = next((name for name in objectives[1:] if name != y_name), "params" if y_name != "params" else "flops")
+    figure = Figure(figsize=(7, 4.6), layout="constrained")
+    axes = figure.add_subplot()
+    front = {member["number"] for member in run.result["front"]}
+    winner = run.result["winner"]["number"]
+    shown = [r for r in run.records if math.isfinite(r.objective(y_name)) and math.isfinite(r.objective(x_name))]
+    last_round = max((record.round for record in shown), default=1)
+    points = axes.scatter(
+        [record.objective(x_name) for record in shown],
+        [record.objective(y_name) for record in shown],
+        c=[record.round for record in shown],
+        cmap="viridis_r",
+        vmin=1,
+        vmax=max(last_round, 2),
+        s=36,
+        alpha=0.85,
+        label="candidate",
+    )
+    _draw_front(axes, [record for record in shown if record.number in front], x_name, y_name)
+    for record in shown:
+        if record.number == winner:
+            spot = (record.objective(x_name), record.objective(y_name))
+            axes.scatter(*spot, marker="*", s=240, color=WINNER, zorder=5, label=f"winner (candidate {winner})")
+            axes.annotate(
+                _sizes(run.result["winner"]), spot, (8, 8), textcoords="offset points", fontsize=8, color=WINNER
+            )
+    if last_round > 1:
+        bar = figure.colorbar(points, ax=axes, label="round", ticks=range(1, last_round + 1))
+        bar.outline.set_visible(False)
+    _scale(axes, "x", [record.objective(x_name) for record in shown], x_name)
+    _scale(axes, "y", [record.objective(y_name) for record in shown], y_name)
+    steps = run.result["front"][0]["steps"] if run.result["front"] else 0
+    axes.set_title(f"{run.result['spec']['name']}: {len(shown)} candidates after {steps} training steps", loc="left")
+    axes.legend(loc="best")
+    return figure
+
+
+def _draw_front(axes: Axes, members: list[Record], x_name: str, y_name: str) -> None:
+    spots = sorted((record.objective(x_name), record.objective(y_name)) for record in members)
+    if spots:
+        axes.step(*zip(*spots, strict=True), where="post", color=FRONT, linewidth=1.5, zorder=1, label="Pareto front")
+
+
+def _scale(axes: Axes, which: str, values: list[float], name: str) -> None:
+    """Logarithmic where the values span more than a factor of five."""
+    positive = [value for value in values if value > 0]
+    if len(positive) == len(values) and values and max(values) / min(values) > 5:
+        getattr(axes, f"set_{which}scale")("log")
+    if name in ("params", "flops"):
+        axis = axes.xaxis if which == "x" else axes.yaxis
+        axis.set_major_formatter(EngFormatter(sep=""))
+        axis.set_minor_formatter(lambda *_: "")
+    getattr(axes, f"set_{which}label")(LABELS[name])
+
+
+def _sizes(winner: dict[str, Any]) -> str:
+    sizes = winner["sizes"]
+    return f"width {sizes['d_model']}, {sizes['num_layers']} layers, {sizes['num_heads']} heads"
+
+
+def _convergence_figure(run: RunData) -> Figure:
+    """Left: the best candidate so far over the search. Right: how the candidates and finalists learned."""
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    search, training = figure.subplots(1, 2)
+    _draw_search(search, run)
+    _draw_training(training, run)
+    return figure
+
+
+def _draw_search(axes: Axes, run: RunData) -> None:
+    objective = run.result["objectives"][0]
+    name, maximize = objective["metric"], objective["direction"] == "maximize"
+    values = np.array([record.objective(name) for record in run.records])
+    numbers = np.array([record.number + 1 for record in run.records])
+    finite = np.isfinite(values)
+    best = np.fmax.accumulate(values) if maximize else np.fmin.accumulate(values)
+    axes.scatter(numbers[finite], values[finite], s=22, color=GREY, label="candidate")
+    axes.step(numbers, best, where="post", color=FRONT, linewidth=2, label="best so far")
+    for before, after in zip(run.records, run.records[1:], strict=False):
+        if after.round != before.round:
+            axes.axvline(after.number + 0.5, color="0.85", linewidth=1, zorder=0)
+    axes.set(xlabel="candidates trained", ylabel=LABELS[name], title="search")
+    axes.legend(loc="best")
+
+
+def _draw_training(axes: Axes, run: RunData) -> None:
+    metric = "bits_per_character" if any("bits_per_character" in r.scores for r in run.records) else "loss"
+    winner = run.result["winner"]["number"]
+    for record in run.records:
+        if record.scores.get(metric):
+            axes.plot(*zip(*record.scores[metric], strict=True), color=GREY, linewidth=0.8, alpha=0.7)
+    for record in sorted(run.records, key=lambda r: r.number == winner):  # the winner on top
+        if record.final.get(metric):
+            own = record.number == winner
+            axes.plot(
+                *zip(*record.final[metric], strict=True),
+                color=WINNER if own else FRONT,
+                linewidth=2 if own else 1.2,
+                label="winner" if own else None,
+            )
+    axes.plot([], [], color=GREY, label="prototypes")
+    if sum(bool(record.final) for record in run.records) > 1:
+        axes.plot([], [], color=FRONT, label="other finalists")
+    unit = "bits per character" if metric == "bits_per_character" else "loss [nats]"
+    axes.set(xlabel="training steps", ylabel=f"validation {unit}", title="training", yscale="log")
+    axes.yaxis.set_minor_formatter(axes.yaxis.get_major_formatter())
+    axes.legend(loc="best")

@@ -1,0 +1,107 @@
+"""One small population of each family, trained once and shared by all tests."""
+
+import dataclasses
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+
+from metagen_jax.automl.pipeline import Prepared, prepare
+from metagen_jax.population.devices import population_mesh
+from metagen_jax.population.program import Hyperparameters, Job, Population, Program
+from metagen_jax.population.weights import Structure, Weights
+from metagen_jax.spec import load_spec
+from metagen_jax.synth import codegen
+
+SPECS = Path(__file__).parents[2] / "specs"
+SMALL = (
+    "architecture.choices.d_model=[8, 12, 16]",
+    "architecture.choices.num_layers=[1, 2]",
+    "architecture.choices.num_heads=[1, 2]",
+    "architecture.choices.head_dim=[4, 6]",
+    "architecture.choices.d_ff=[8, 16, 24]",
+    "training.batch_size=8",
+)
+FAMILIES = {
+    "vit": ("image_digits_demo.yaml", ("training.augmentation=shift", *SMALL)),
+    "vit with layer norm and silu": (
+        "image_digits_demo.yaml",
+        ("architecture.choices.norm=layer", "architecture.choices.activation=silu", "training.schedule=linear", *SMALL),
+    ),
+    "decoder_transformer": (
+        "text_char_lm.yaml",
+        ("constraints.context_window=12", "training.label_smoothing=0.1", *SMALL),
+    ),
+}
+NUM_STEPS = 30
+WIDTH = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A population after `NUM_STEPS` steps, and all that it takes to repeat it."""
+
+    prepared: Prepared
+    module: ModuleType
+    structure: Structure
+    program: Program
+    jobs: list[Job]
+    train_arrays: tuple[np.ndarray, ...]
+    validation: tuple[np.ndarray, ...]
+    losses: np.ndarray
+    population: Population
+    weights: list[Weights]
+
+    def train(self, program: Program, jobs: list[Job], batches: list[Any] | None = None) -> tuple[Population, np.ndarray]:
+        batches = batches or [self.module.train_batch(*self.train_arrays, step) for step in range(NUM_STEPS)]
+        return program.train(program.start(jobs), batches, NUM_STEPS, NUM_STEPS)
+
+
+@pytest.fixture(scope="session", params=FAMILIES)
+def trained(request: pytest.FixtureRequest) -> Trained:
+    file, overrides = FAMILIES[request.param]
+    prepared = prepare(load_spec(SPECS / file, overrides))
+    space, modality = prepared.space, prepared.modality
+    (source,) = space.sources.values()
+    module = codegen.load_module(source)
+    structure = Structure(module, space.family.model_class, space.largest)
+    rng = np.random.default_rng(0)
+    jobs = []
+    for number in range(4):
+        blueprint = space.blueprint(rng.integers(0, space.discrete.num_choices))
+        key = jax.random.fold_in(jax.random.key(0), number)
+        hyper = Hyperparameters(**blueprint.hyperparameters)
+        jobs.append(Job(blueprint.sizes, hyper, structure.initial_weights(key, blueprint.sizes)))
+    program = Program(structure, space.largest, WIDTH, population_mesh(2))
+    fixed = {field.name: field.value for field in space.fixed}
+    validation = tuple(a[:20] for a in modality.evaluation_arrays(prepared.dataset, "validation", fixed))
+    arrays = modality.train_arrays(prepared.dataset)
+    batches = [module.train_batch(*arrays, step) for step in range(NUM_STEPS)]
+    population, losses = program.train(program.start(jobs), batches, NUM_STEPS, NUM_STEPS)
+    weights = program.weights(population, [job.sizes for job in jobs])
+    return Trained(prepared, module, structure, program, jobs, arrays, validation, losses, population, weights)
+
+
+def train_alone(trained: Trained, job: Job) -> tuple[np.ndarray, dict[Any, np.ndarray]]:
+    """The plain source at the candidate's own sizes, without a population: losses and final parameters."""
+    graph, params = nnx.split(trained.structure.apply(job.sizes, job.weights))
+    rates = [float(np.float32(value)) for value in job.hyperparameters]
+    optimizer = trained.module.make_optimizer(*rates, NUM_STEPS)
+    opt_state = optimizer.init(params)
+
+    @jax.jit
+    def step(params: Any, opt_state: Any, batch: Any) -> Any:
+        loss, gradients = jax.value_and_grad(lambda p: trained.module.loss_fn(nnx.merge(graph, p), *batch))(params)
+        updates, opt_state = optimizer.update(gradients, opt_state, params)
+        return optax.apply_updates(params, updates), opt_state, loss
+
+    losses = []
+    for number in range(NUM_STEPS):
+        params, opt_state, loss = step(params, opt_state, trained.module.train_batch(*trained.train_arrays, number))
+        losses.append(float(loss))
+    return np.array(losses), {path: np.asarray(param[...]) for path, param in nnx.to_flat_state(params)}

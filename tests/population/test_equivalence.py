@@ -1,0 +1,65 @@
+"""A population computes what each of its members computes alone."""
+
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+
+from metagen_jax.synth import named_axes
+from tests.population.conftest import Trained, train_alone
+
+
+@pytest.mark.parametrize("member", [0, 1, 2])
+def test_a_member_trained_alone_with_the_plain_source_has_the_same_losses_and_weights(trained: Trained, member: int):
+    losses, weights = train_alone(trained, trained.jobs[member])
+    assert losses.min() < losses[0] - 0.05  # it learns, so that the rest is not vacuous
+    np.testing.assert_allclose(trained.losses[:, member], losses, rtol=1e-5)
+    assert weights.keys() == trained.weights[member].keys()
+    for path, value in weights.items():
+        np.testing.assert_allclose(trained.weights[member][path], value, atol=2e-5, err_msg=str(path))
+
+
+def test_the_members_are_of_different_sizes_and_learn_differently(trained: Trained):
+    assert len({tuple(job.sizes.items()) for job in trained.jobs}) > 1
+    assert len({float(loss) for loss in trained.losses[-1]}) == len(trained.jobs)
+
+
+def test_padding_stays_exactly_zero(trained: Trained):
+    params = dict(nnx.to_flat_state(trained.population.params))
+    padded = 0
+    for leaf in trained.program.leaves:
+        real = np.asarray(jax.vmap(lambda sizes, leaf=leaf: named_axes.mask(leaf, sizes))(trained.population.sizes))
+        outside = np.asarray(params[leaf.path][...])[~real]
+        padded += outside.size
+        assert not outside.any(), leaf.path
+    assert padded > 1000  # there was padding to check
+
+
+def test_exported_logits_equal_those_in_the_population(trained: Trained):
+    loss, right = trained.program.score(trained.population, trained.validation, 8)
+    for member, job in enumerate(trained.jobs):
+        model = trained.structure.apply(job.sizes, trained.weights[member])
+        own_loss, own_right = jax.jit(lambda *v, model=model: trained.module.score_fn(model, *v))(*trained.validation)
+        np.testing.assert_allclose(loss[member], np.mean(own_loss), rtol=1e-5)
+        np.testing.assert_allclose(right[member], np.mean(own_right), rtol=1e-6)
+    inputs = trained.validation[0][:8]
+    inputs = inputs / np.float32(255) if inputs.dtype == np.uint8 else inputs
+    logits = trained.program.logits(trained.population, inputs)
+    for member, job in enumerate(trained.jobs):
+        model = trained.structure.apply(job.sizes, trained.weights[member])
+        np.testing.assert_allclose(logits[member], jax.jit(model)(inputs), atol=1e-5)
+
+
+def test_parameters_are_counted_exactly(trained: Trained):
+    for job in trained.jobs:
+        counted = named_axes.param_count(trained.structure.leaves, job.sizes)
+        assert counted == sum(value.size for value in job.weights.values())
+
+
+def test_initial_weights_have_the_scale_of_the_true_fan_in(trained: Trained):
+    for job in trained.jobs:
+        for leaf in trained.structure.leaves:
+            if leaf.fan_in and leaf.path in job.weights and job.weights[leaf.path].size > 100:
+                lengths = dict(zip(leaf.axes, leaf.lengths(job.sizes), strict=True))
+                fan_in = np.prod([lengths[axis] for axis in leaf.fan_in])
+                assert 0.7 < job.weights[leaf.path].std() * np.sqrt(fan_in) < 1.3, leaf.path

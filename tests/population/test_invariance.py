@@ -1,0 +1,80 @@
+"""A candidate's bits do not depend on how the work was packed, and a bad one harms nobody."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from metagen_jax.population.devices import population_mesh
+from metagen_jax.population.program import Job, Program
+from tests.population.conftest import NUM_STEPS, WIDTH, Trained
+
+
+@pytest.fixture(scope="module")
+def one_family(trained: Trained) -> Trained:
+    if trained.prepared.space.family.name == "vit" and trained.prepared.spec.training.schedule != "cosine":
+        pytest.skip("packing has nothing to do with norm or schedule")
+    return trained
+
+
+def test_any_slot_gives_the_same_bits(one_family: Trained):
+    order = [2, 0, 3, 1]
+    _, losses = one_family.train(one_family.program, [one_family.jobs[i] for i in order])
+    assert (losses[:, : len(order)] == one_family.losses[:, order]).all()
+
+
+def test_alone_among_copies_gives_the_same_bits(one_family: Trained):
+    _, losses = one_family.train(one_family.program, one_family.jobs[1:2])
+    assert (losses[:, 0] == one_family.losses[:, 1]).all()
+
+
+def test_eight_devices_give_the_same_bits_as_two(one_family: Trained):
+    program = Program(one_family.structure, one_family.program.allocated, WIDTH, population_mesh(8))
+    _, losses = one_family.train(program, one_family.jobs)
+    assert (losses[:, :4] == one_family.losses).all()
+
+
+def test_segments_give_the_same_bits_as_one_piece(one_family: Trained):
+    module, program = one_family.module, one_family.program
+    batches = [module.train_batch(*one_family.train_arrays, step) for step in range(NUM_STEPS)]
+    population = program.start(one_family.jobs)
+    pieces = []
+    for first, last in ((0, 20), (20, NUM_STEPS)):  # the second piece is filled up with steps that change nothing
+        population, losses = program.train(population, batches[first:last], NUM_STEPS, NUM_STEPS)
+        pieces.append(losses)
+    assert (np.concatenate(pieces) == one_family.losses).all()
+
+
+def test_a_second_population_does_not_compile_again(one_family: Trained):
+    before = one_family.program.num_compilations
+    one_family.train(one_family.program, one_family.jobs[:1])
+    assert one_family.program.num_compilations == before == 1
+
+
+def test_a_candidate_that_diverges_is_marked_and_leaves_the_others_their_bits(one_family: Trained):
+    broken = {path: np.full_like(value, np.nan) for path, value in one_family.jobs[1].weights.items()}
+    jobs: list[Job] = list(one_family.jobs)
+    jobs[1] = dataclasses.replace(jobs[1], weights=broken)
+    population, losses = one_family.train(one_family.program, jobs)
+    others = [0, 2, 3]
+    assert np.asarray(population.alive).tolist() == [True, False, True, True]
+    assert np.isnan(losses[:, 1]).all()
+    assert (losses[:, others] == one_family.losses[:, others]).all()
+
+
+def test_training_uses_no_collective(one_family: Trained):
+    module, program = one_family.module, one_family.program
+    batches = [module.train_batch(*one_family.train_arrays, step) for step in range(NUM_STEPS)]
+    text = program.compiled_text(program.start(one_family.jobs), batches, NUM_STEPS)
+    assert "while" in text  # it is the right text
+    for word in ("all-reduce", "all-gather", "collective-permute", "all-to-all"):
+        assert word not in text
+
+
+def test_initial_weights_do_not_depend_on_siblings(one_family: Trained):
+    job = one_family.jobs[3]
+    again = one_family.structure.initial_weights(jax.random.fold_in(jax.random.key(0), 3), job.sizes)
+    assert all((again[path] == value).all() for path, value in job.weights.items())
+    other = one_family.structure.initial_weights(jax.random.fold_in(jax.random.key(0), 4), job.sizes)
+    assert any((other[path] != value).any() for path, value in job.weights.items())

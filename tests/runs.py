@@ -1,0 +1,41 @@
+"""A run small enough for tests."""
+
+from pathlib import Path
+
+from metagen_jax.cli import main
+
+ROOT = Path(__file__).parents[1]
+TINY_CHOICES = (
+    "architecture.choices={d_model: [8, 12, 16], num_layers: [1, 2], num_heads: [1, 2], head_dim: [4, 8], d_ff: [16, 32]}"
+)
+TINY = {
+    "image": (
+        "specs/image_digits_demo.yaml",
+        [TINY_CHOICES, "search.budget=6", "search.rounds=2", "search.prototype_steps=20", "training.steps=40"],
+    ),
+    "text": (
+        "specs/text_char_lm.yaml",
+        [
+            TINY_CHOICES,
+            "constraints.context_window=16",
+            "search.budget=3",
+            "search.rounds=1",
+            "search.finalists=1",
+            "search.prototype_steps=12",
+            "training.steps=24",
+            "training.batch_size=8",
+            "data.max_examples=100000",
+            "outputs.samples=2",
+        ],
+    ),
+}
+
+
+def tiny_command(kind: str, out: Path, *more: str, verb: str = "automl") -> list[str]:
+    spec, overrides = TINY[kind]
+    chosen = [word for override in overrides for word in ("--set", override)]
+    return [verb, "--spec", str(ROOT / spec), "--out", str(out), *chosen, *more]
+
+
+def run_tiny(kind: str, out: Path, *more: str, verb: str = "automl") -> int:
+    return main(tiny_command(kind, out, *more, verb=verb))

@@ -1,0 +1,254 @@
+"""One small project of each modality, trained for a few steps, written once, and its commands run once."""
+
+import dataclasses
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+from PIL import Image
+
+from metagen_jax.automl.pipeline import Prepared, prepare
+from metagen_jax.automl.run_folder import versions
+from metagen_jax.population.checkpoints import save_weights
+from metagen_jax.population.weights import Structure, Weights
+from metagen_jax.spec import load_spec
+from metagen_jax.synth import codegen, named_axes
+from metagen_jax.synth.architecture import Blueprint
+from metagen_jax.synth.project import ProjectFacts, write_project
+
+SPECS = Path(__file__).parents[2] / "specs"
+TINY = {"d_model": 8, "num_layers": 2, "num_heads": 1, "head_dim": 4, "d_ff": 16}
+NUM_STEPS = 25
+FILES = {
+    "image": ("image_digits_demo.yaml", ("training.batch_size=16", "training.augmentation=shift")),
+    "text": ("text_char_lm.yaml", ("constraints.context_window=16", "training.batch_size=8", "training.label_smoothing=0.1")),
+}
+# Runs each command of a project in one process, where importing metagen_jax fails, and writes down what came of it.
+DRIVER = """
+import contextlib, io, json, pathlib, runpy, sys
+sys.modules["metagen_jax"] = None
+sys.path.insert(0, "")
+results = []
+for argv in json.loads(pathlib.Path(sys.argv[1]).read_text()):
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            if argv[0] == "-m":
+                sys.argv = argv[1:]
+                runpy.run_module(argv[1], run_name="__main__", alter_sys=True)
+            else:
+                sys.argv = argv
+                runpy.run_path(argv[0], run_name="__main__")
+        except SystemExit as stop:
+            code = stop.code
+    results.append((code, out.getvalue(), err.getvalue()))
+pathlib.Path(sys.argv[2]).write_text(json.dumps(results))
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Built:
+    """A project on disk, and what it was made from."""
+
+    folder: Path
+    prepared: Prepared
+    blueprint: Blueprint
+    facts: ProjectFacts
+    model: nnx.Module  # with the trained weights
+
+    def write(self, folder: Path, **changes: Any) -> Path:
+        """Writes the project once more, some of the arguments changed."""
+        arguments = {"space": self.prepared.space, "blueprint": self.blueprint, "dataset": self.prepared.dataset}
+        write_project(folder, **(arguments | {"facts": self.facts} | changes))
+        return folder
+
+    def readme_commands(self) -> list[list[str]]:
+        """What the README tells its reader to type, after what follows `python`."""
+        blocks = re.findall(r"```bash\n(.*?)```", (self.folder / "README.md").read_text(), re.S)
+        lines = [shlex.split(line) for block in blocks for line in block.splitlines()]
+        return [line[1:] for line in lines if line[0] == "python"]
+
+
+def build(kind: str, folder: Path) -> Built:
+    file, overrides = FILES[kind]
+    prepared = prepare(load_spec(SPECS / file, overrides))
+    space, dataset, modality = prepared.space, prepared.dataset, prepared.modality
+    structure = {"norm": "rms", "activation": "gelu"} | ({"patch_size": 2} if kind == "image" else {})
+    numbers = {"learning_rate": 0.01, "weight_decay": 0.1, "warmup_steps": 5}
+    blueprint = Blueprint(space.family.name, structure, TINY, numbers)
+    source = codegen.program_source(modality, space.family, structure, TINY, space.fixed, space.spec.training, 0)
+    module = codegen.load_module(source)
+    program = Structure(module, space.family.model_class, TINY)
+    initial = program.initial_weights(jax.random.key(0), TINY)
+    model, losses = train(module, program.apply(TINY, initial), numbers, modality.train_arrays(dataset))
+    facts = ProjectFacts(
+        spec_name=space.spec.name,
+        spec_hash=space.spec.hash,
+        seed=space.spec.seed,
+        description=space.spec.description,
+        domain=space.spec.task.domain,
+        versions=versions(),
+        params=named_axes.param_count(program.leaves, TINY),
+        flops=1e6,
+        validation=modality.metrics(losses[-1], 0.5),
+        test={"loss": losses[-1]},
+        baseline_name=modality.baseline(dataset)[0],
+        baseline=modality.baseline(dataset)[1],
+        prototype_steps=NUM_STEPS,
+        prototype_losses=tuple(losses),
+        training_steps=NUM_STEPS,
+        num_candidates=24,
+        samples=(("the input", "the answer"),),
+    )
+    built = Built(folder, prepared, blueprint, facts, model)
+    built.write(folder)
+    save_weights(folder / "initial_weights", initial)
+    save_weights(folder / "checkpoint", weights_of(model))
+    return built
+
+
+def train(module: Any, model: nnx.Module, numbers: dict[str, float], arrays: Any) -> tuple[nnx.Module, list[float]]:
+    """Trains with the plain program, `NUM_STEPS` steps."""
+    graph, params = nnx.split(model)
+    optimizer = module.make_optimizer(**numbers, num_steps=NUM_STEPS)
+
+    @jax.jit
+    def step(params: Any, opt_state: Any, batch: Any) -> Any:
+        loss, gradients = jax.value_and_grad(lambda p: module.loss_fn(nnx.merge(graph, p), *batch))(params)
+        updates, opt_state = optimizer.update(gradients, opt_state, params)
+        return jax.tree.map(lambda p, u: p + u, params, updates), opt_state, loss
+
+    opt_state, losses = optimizer.init(params), []
+    for number in range(NUM_STEPS):
+        params, opt_state, loss = step(params, opt_state, module.train_batch(*arrays, number))
+        losses.append(float(loss))
+    return nnx.merge(graph, params), losses
+
+
+def weights_of(model: nnx.Module) -> Weights:
+    return {path: np.asarray(param[...]) for path, param in nnx.to_flat_state(nnx.state(model, nnx.Param))}
+
+
+def run_all(folder: Path, commands: dict[str, list[str]]) -> dict[str, Result]:
+    """Runs commands in the folder of a project, in an environment that knows nothing of this repository."""
+    request, answer = folder.parent / "commands.json", folder.parent / "results.json"
+    request.write_text(json.dumps(list(commands.values())))
+    hidden = ("PYTHONPATH", "XLA_FLAGS")
+    environment = {name: value for name, value in os.environ.items() if name not in hidden} | {"JAX_PLATFORMS": "cpu"}
+    arguments = [sys.executable, "-B", "-c", DRIVER, str(request), str(answer)]
+    subprocess.run(arguments, cwd=folder, env=environment, check=True, timeout=300)
+    results = [Result(*result) for result in json.loads(answer.read_text())]
+    return dict(zip(commands, results, strict=True))
+
+
+def read_me(built: Built) -> dict[str, list[str]]:
+    """The commands of the README by name; its tests read no settings of this repository's pytest."""
+    commands = {" ".join(command): command for command in built.readme_commands()}
+    tests = commands["-m pytest test_project.py"]
+    commands["-m pytest test_project.py"] = [*tests, "-c", os.devnull, "--rootdir=.", "-p", "no:cacheprovider"]
+    return commands
+
+
+@pytest.fixture(scope="session")
+def image_project(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    return build("image", tmp_path_factory.mktemp("image") / "project")
+
+
+@pytest.fixture(scope="session")
+def text_project(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    return build("text", tmp_path_factory.mktemp("text") / "project")
+
+
+@pytest.fixture(scope="session", params=["image", "text"])
+def project(request: pytest.FixtureRequest) -> Built:
+    return request.getfixturevalue(f"{request.param}_project")
+
+
+@pytest.fixture(scope="session")
+def image_results(image_project: Built) -> dict[str, Result]:
+    """Everything that the tests want to see of the image project's commands."""
+    outside = image_project.folder.parent
+    with Image.open(image_project.folder / "example.png") as example:
+        example.convert("RGB").resize((80, 80), Image.Resampling.NEAREST).save(outside / "large.png")
+        Image.fromarray(255 - np.asarray(example)).save(outside / "inverted.png")
+    (outside / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    np.save(outside / "logits.npy", np.asarray(image_project.model(image_project.prepared.dataset.test.images[:3] / 255.0)))
+    check = (
+        "import numpy as np, data, checkpoint\n"
+        "images, _ = data.load_split(data.DATA, 'test')\n"
+        "logits = checkpoint.load_model(data.HERE / 'checkpoint')(images[:3] / 255.0)\n"
+        "print(float(abs(logits - np.load('../logits.npy')).max()))\n"
+    )
+    (outside / "logits.py").write_text(check)
+    write_wrong_curve(image_project.folder)
+    return run_all(
+        image_project.folder,
+        read_me(image_project)
+        | {
+            "logits": ["../logits.py"],
+            "large": ["infer.py", "example.png", "../large.png"],
+            "inverted": ["infer.py", "--invert", "../inverted.png"],
+            "missing": ["infer.py", "example.png", "nowhere.png"],
+            "broken": ["infer.py", "../broken.png"],
+            "no weights": ["infer.py", "example.png", "--weights", "nowhere"],
+            "again": ["train.py"],
+            "retrained": ["infer.py", "example.png", "--weights", "retrained"],
+            "wrong curve": ["../wrong_curve.py"],
+            "mixed options": ["train.py", "--prototype-mode", "--steps", "3"],
+            "no data": ["evaluate.py", "--data", "nowhere.npz"],
+            "not data": ["evaluate.py", "--data", "labels.json"],
+        },
+    )
+
+
+def write_wrong_curve(folder: Path) -> None:
+    """Leaves a script beside the project that trains against a curve that is 0.01 off in its last step."""
+    curve = json.loads((folder / "prototype_curve.json").read_text())
+    curve["losses"][-1] += 0.01
+    script = (
+        "import runpy, sys, json, train\n"
+        f"json.loads = lambda text: {curve!r}\n"
+        "sys.argv = ['train.py', '--prototype-mode']\n"
+        "sys.exit(train.main())\n"
+    )
+    (folder.parent / "wrong_curve.py").write_text(script)
+
+
+@pytest.fixture(scope="session")
+def text_results(text_project: Built) -> dict[str, Result]:
+    """Everything that the tests want to see of the text project's commands."""
+    ask = ["infer.py", "--prompt", "And", "--length", "40"]
+    return run_all(
+        text_project.folder,
+        read_me(text_project)
+        | {
+            "again": ask,
+            "and again": ask,
+            "longer": [*ask[:-1], "60"],
+            "another seed": [*ask, "--seed", "1"],
+            "greedy": [*ask, "--temperature", "0"],
+            "greedy, another seed": [*ask, "--temperature", "0", "--seed", "1"],
+            "foreign": ["infer.py", "--prompt", "In ß#"],
+            "empty": ["infer.py", "--prompt", ""],
+            "cold": [*ask, "--temperature", "-1"],
+            "fresh": ["train.py", "--fresh-weights", "1", "--steps", "2", "--out", "fresh"],
+        },
+    )

@@ -1,0 +1,284 @@
+"""The project that a search leaves works on its own and says nothing that is not so."""
+
+import dataclasses
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from metagen_jax.data import ImageDataset, TextDataset
+from metagen_jax.population.checkpoints import save_weights
+from metagen_jax.synth import project as project_module
+from metagen_jax.synth.architecture import Blueprint
+from tests.synth.conftest import NUM_STEPS, TINY, Built, weights_of
+
+STRUCTURES = [  # norm, activation, label smoothing, augmentation, schedule, patch size
+    ("rms", "gelu", 0.0, "none", "cosine", 2),
+    ("layer", "relu", 0.1, "shift", "linear", 4),
+    ("layer", "silu", 0.0, "shift", "constant", 1),
+    ("rms", "relu", 0.15000000000000002, "none", "constant", 2),
+]
+LARGE = {"d_model": 16384, "num_layers": 128, "num_heads": 128, "head_dim": 1024, "d_ff": 65536}
+HOSTILE = "\"\"\"'''\\\n{{ 7 * 7 }} {% raw %} `x` | <script>alert(1)</script>\x1b[31m\u202e # __import__('os')"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def results_of(built: Built, request):
+    return request.getfixturevalue("image_results" if "image" in built.facts.spec_name else "text_results")
+
+
+def curve_difference(out: str) -> float:
+    return float(re.search(r"largest difference (\S+),", out).group(1))
+
+
+# -- what it does --------------------------------------------------------------------------------------------------------
+
+
+def test_every_command_of_the_readme_works_where_metagen_jax_cannot_be_imported(project, request):
+    results = results_of(project, request)
+    commands = [" ".join(command) for command in project.readme_commands()]
+    assert {command.split()[0] for command in commands} == {"infer.py", "evaluate.py", "train.py", "-m"}
+    for command in commands:
+        assert results[command].code in (0, None), (command, results[command])
+
+
+def test_its_own_tests_pass_and_none_is_skipped(project, request):
+    out = results_of(project, request)["-m pytest test_project.py"].out
+    assert re.search(r"^=* ?[45] passed in", out, re.M), out
+
+
+def test_prototype_mode_lands_on_the_recorded_curve(project, request):
+    result = results_of(project, request)["train.py --prototype-mode"]
+    assert result.code == 0
+    assert curve_difference(result.out) < 1e-5  # the same source; XLA may fuse it differently
+    assert f"{NUM_STEPS - 1:6d}  " in result.out
+
+
+def test_prototype_mode_fails_on_a_curve_that_is_off(image_results):
+    result = image_results["wrong curve"]
+    assert result.code == 1
+    assert curve_difference(result.out) == pytest.approx(0.01, rel=0.1)
+
+
+def test_its_logits_are_those_of_the_network_that_was_trained(image_results):
+    assert float(image_results["logits"].out) < 1e-5
+
+
+def test_evaluate_gives_the_same_scores_as_the_modality_would(project, request):
+    out = results_of(project, request)["evaluate.py"].out
+    assert re.findall(r"^(\w+): ", out, re.M) == ["validation", "test"]
+    modality, space = project.prepared.modality, project.prepared.space
+    fixed = {field.name: field.value for field in space.fixed}
+    inputs, targets = modality.evaluation_arrays(project.prepared.dataset, "test", fixed)
+    few = slice(2000)  # all of the images, part of the text
+    logits = np.asarray(project.model(inputs[few] / 255.0 if inputs.dtype == np.uint8 else inputs[few]))
+    accuracy = float((logits.argmax(-1) == targets[few]).mean())
+    said = float(re.search(r"test: .*accuracy (\S+)", out).group(1))
+    assert said == pytest.approx(accuracy, abs=0.0006 if len(inputs) <= 2000 else 0.02)
+
+
+def test_train_writes_weights_that_infer_can_use_and_never_overwrites_them(image_results, image_project):
+    assert image_results["retrained"].code == 0
+    assert image_results["again"].code == 2
+    assert "retrained exists" in image_results["again"].err
+    assert (image_project.folder / "checkpoint").is_dir()
+
+
+def test_infer_gives_the_three_likeliest_labels_with_probabilities(image_results):
+    out = image_results["infer.py example.png"].out
+    shares = [float(share) for share in re.findall(r"\d \((\S+)%\)", out)]
+    assert out.startswith("example.png: ")
+    assert len(shares) == 3
+    assert shares == sorted(shares, reverse=True)
+    assert 0 < sum(shares) <= 100.1
+
+
+def test_infer_converts_other_pictures_and_says_so(image_results):
+    result = image_results["large"]
+    small, large = (line.partition(": ")[2] for line in result.out.splitlines())
+    assert small.split()[0] == large.split()[0]
+    assert result.err == "../large.png: converted from mode RGB to L, 80 x 80 pixels to 8 x 8\n"
+
+
+def test_invert_undoes_an_inverted_picture(image_results):
+    plain = image_results["infer.py example.png"].out.partition(": ")[2]
+    assert image_results["inverted"].out.partition(": ")[2] == plain
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("missing", "nowhere.png: no such file"),
+        ("broken", "../broken.png: cannot be read"),
+        ("no weights", "nowhere: there is no such folder of weights"),
+        ("mixed options", "--prototype-mode takes no --steps"),
+        ("no data", "nowhere.npz"),
+        ("not data", "data.py tells what the data has to look like"),
+    ],
+)
+def test_wrong_input_to_the_image_project_gives_one_message_and_exit_code_2(image_results, command, says):
+    result = image_results[command]
+    assert result.code == 2
+    assert says in result.err
+    assert result.out == ""
+
+
+@pytest.mark.parametrize(
+    ("command", "says"), [("foreign", "['#', 'ß']"), ("empty", "--prompt is empty"), ("cold", "0 or more")]
+)
+def test_wrong_input_to_the_text_project_gives_one_message_and_exit_code_2(text_results, command, says):
+    result = text_results[command]
+    assert result.code == 2
+    assert says in result.err
+    assert result.out == ""
+
+
+def test_a_text_is_continued_by_as_many_characters_as_asked_for(text_results, text_project):
+    text = text_results["again"].out
+    assert text.startswith("And")
+    assert len(text) == 3 + 40 + 1
+    assert set(text) <= set(text_project.prepared.dataset.vocabulary) | {"\n"}
+
+
+def test_the_seed_decides_the_text_and_the_length_does_not(text_results):
+    text = text_results["again"].out
+    assert text_results["and again"].out == text
+    assert text_results["longer"].out.startswith(text[:-1])
+    assert text_results["another seed"].out != text
+    assert text_results["greedy"].out == text_results["greedy, another seed"].out != text
+
+
+def test_fresh_weights_are_other_weights(text_results, text_project):
+    assert text_results["fresh"].code == 0
+    assert (text_project.folder / "fresh").is_dir()
+
+
+# -- what it says --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sizes", [TINY, LARGE], ids=["tiny", "large"])
+@pytest.mark.parametrize("choices", STRUCTURES, ids=lambda choices: "-".join(map(str, choices)))
+def test_its_code_passes_ruff_with_the_default_settings(project, tmp_path, choices, sizes):
+    norm, activation, smoothing, augmentation, schedule, patch_size = choices
+    space, is_image = project.prepared.space, isinstance(project.prepared.dataset, ImageDataset)
+    training = dataclasses.replace(
+        space.spec.training,
+        label_smoothing=smoothing,
+        augmentation=augmentation if is_image else "none",
+        schedule=schedule,
+    )
+    structure = {"norm": norm, "activation": activation} | ({"patch_size": patch_size} if is_image else {})
+    folder = project.write(
+        tmp_path / "project",
+        space=dataclasses.replace(space, spec=dataclasses.replace(space.spec, training=training)),
+        blueprint=Blueprint(
+            space.family.name, structure, sizes, {"learning_rate": 3e-5, "weight_decay": 0.0, "warmup_steps": 20}
+        ),
+        facts=dataclasses.replace(project.facts, spec_name="n" * 64, training_steps=10**6),
+    )
+    for command in (["check"], ["format", "--check"]):
+        arguments = [sys.executable, "-m", "ruff", *command, "--isolated", "--no-cache", "."]
+        result = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stdout
+
+
+def test_code_does_not_depend_on_what_a_user_wrote(project, tmp_path):
+    dataset = dataclasses.replace(project.prepared.dataset, name=HOSTILE, notes=(HOSTILE,))
+    if isinstance(dataset, ImageDataset):
+        dataset = dataclasses.replace(dataset, class_names=tuple(f"{HOSTILE}{i}" for i in range(dataset.num_classes)))
+    facts = dataclasses.replace(
+        project.facts, description=HOSTILE, domain=HOSTILE, samples=((HOSTILE, HOSTILE), ("```", "~~~"))
+    )
+    hostile = contents(project.write(tmp_path / "hostile", dataset=dataset, facts=facts))
+    harmless = contents(project.write(tmp_path / "harmless"))
+    code = [name for name in harmless if name.endswith((".py", ".txt", ".toml"))]
+    assert len(code) == 8
+    assert {name: hostile[name] for name in code} == {name: harmless[name] for name in code}
+    documents = {name: hostile[name].decode() for name in ("README.md", "MODEL_CARD.md")}
+    for name, text in documents.items():
+        outside_of_fences = re.sub(r"^(`{3,})text\n.*?^\1$", "", text, flags=re.M | re.S)
+        assert "<script>" not in outside_of_fences, name
+        assert "\x1b" not in text
+        assert "\u202e" not in text
+        assert "49" not in re.sub(r"[0-9,.]{3,}", "", outside_of_fences)
+    assert "alert(1)" in documents["MODEL_CARD.md"]
+
+
+def test_the_same_arguments_give_the_same_bytes(project, tmp_path):
+    weights = weights_of(project.model)
+    for name in ("one", "another/one"):
+        save_weights(project.write(tmp_path / name) / "checkpoint", weights)
+    one, another = contents(tmp_path / "one"), contents(tmp_path / "another/one")
+    assert one == another
+    assert not any(str(tmp_path).encode() in content for content in one.values())
+
+
+def test_an_existing_folder_is_refused(project):
+    with pytest.raises(FileExistsError):
+        project.write(project.folder)
+
+
+def test_large_data_stays_where_it_is_and_the_project_says_what_to_do(project, tmp_path, monkeypatch):
+    monkeypatch.setattr(project_module, "LARGEST_DATA_BYTES", 1000)
+    folder = project.write(tmp_path / "project")
+    assert not (folder / "data.npz").exists()
+    assert "--data" in (folder / "data.py").read_text()
+    assert "**The data is not in this folder**" in (folder / "README.md").read_text()
+    assert "--data" not in (project.folder / "data.py").read_text()
+
+
+def test_every_file_is_explained_in_the_readme(project):
+    readme = (project.folder / "README.md").read_text()
+    for path in project.folder.iterdir():
+        if path.name not in ("README.md", "retrained", "fresh", "__pycache__"):
+            assert f"`{path.name}{'/' if path.is_dir() else ''}`" in readme
+
+
+def test_the_documents_give_the_measured_numbers(project):
+    for name in ("README.md", "MODEL_CARD.md"):
+        text = (project.folder / name).read_text()
+        assert f"{project.facts.params:,} parameters" in text
+        for value in (*project.facts.validation.values(), *project.facts.baseline.values()):
+            assert f"{value:.4f}" in text
+
+
+def test_the_curve_is_the_one_that_was_recorded(project):
+    curve = json.loads((project.folder / "prototype_curve.json").read_text())
+    assert curve == {"steps": NUM_STEPS, "losses": list(project.facts.prototype_losses)}
+
+
+@pytest.mark.parametrize("channels", [2, 3, 4, 5])
+def test_images_of_any_number_of_channels_leave_an_example_that_infer_takes(image_project, tmp_path, channels):
+    dataset = image_project.prepared.dataset
+    splits = {
+        name: dataclasses.replace(split, images=np.repeat(split.images, channels, axis=-1))
+        for name, split in (("train", dataset.train), ("validation", dataset.validation), ("test", dataset.test))
+    }
+    folder = image_project.write(tmp_path / "project", dataset=dataclasses.replace(dataset, **splits))
+    reader = (folder / "infer.py").read_text().partition("@nnx.jit")[0].replace("from checkpoint import load_model\n", "")
+    reader = reader.replace("from model import Config\n", "").replace("from data import HERE, load_names\n", "")
+    config = f"class Config:\n    image_size, channels = 8, {channels}\n"
+    namespace: dict = {}
+    exec(compile(config + reader, "infer.py", "exec"), namespace)
+    (example,) = folder.glob("example.*")
+    image, changes = namespace["read_image"](example)
+    assert changes == []
+    np.testing.assert_array_equal(image, splits["test"].images[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt"),
+    [("In the beginning", '"In the"'), ("ACGT ACGTACGTACGT", "ACGT"), ("$(x) `y`", "'$'"), ("\n\t", "'\n'")],
+)
+def test_the_prompt_in_the_readme_is_made_of_characters_that_the_model_knows(text, prompt):
+    vocabulary = "".join(sorted(set(text)))
+    tokens = np.array([vocabulary.index(character) for character in text], np.uint8)
+    dataset = TextDataset("t", vocabulary, tokens, tokens, tokens)
+    assert project_module._quoted_prompt(dataset) == prompt
