@@ -5,9 +5,7 @@ from pathlib import Path
 from metagen_jax.cli import main
 
 ROOT = Path(__file__).parents[1]
-TINY_CHOICES = (
-    "architecture.choices={d_model: [8, 12, 16], num_layers: [1, 2], num_heads: [1, 2], head_dim: [4, 8], d_ff: [16, 32]}"
-)
+TINY_CHOICES = "architecture.choices={d_model: [8, 12, 16], num_layers: [1, 2], num_heads: [1, 2], head_dim: [4, 8], d_ff: [16, 32]}"
 TINY = {
     "image": (
         "specs/image_digits_demo.yaml",

@@ -240,6 +240,8 @@ def _show_result(run: "Run", spec: ModelSpec, started: float) -> None:
     from metagen_jax.cli.console import front_table
 
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 140  # a file or a pipe has no edge to wrap at
     console.print(front_table(run.front, run.winner, spec.search.objectives))
     result, winner = run.result, run.result["winner"]
     counts = result["counts"]

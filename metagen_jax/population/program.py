@@ -69,7 +69,7 @@ class Program:
         self.capacity = width * mesh.size
         self._module = structure.module
         self._mesh = mesh
-        model = structure.build(self.allocated, jax.random.key(0))
+        model = structure.abstract(self.allocated)
         self.leaves = named_axes.leaves(model)
         named_axes.install_sizes(model, frozenset(self.allocated))
         split: tuple[Any, ...] = nnx.split(model, nnx.Param, Size)
@@ -139,7 +139,8 @@ class Program:
 
     def compiled_text(self, population: Population, batches: Sequence[tuple[np.ndarray, ...]], length: int) -> str:
         """The optimised program of `train` as text."""
-        return self._train.lower(population, *_training_arguments(batches, length, length)).compile().as_text()
+        lowered = self._train.lower(population, *_training_arguments(batches, length, length))
+        return lowered.compile().as_text() or ""
 
     def score(
         self, population: Population, arrays: tuple[np.ndarray, ...], batch_size: int
@@ -155,7 +156,7 @@ class Program:
     @property
     def num_compilations(self) -> int:
         """How often the training step has been compiled; more than once means that a shape changed."""
-        return self._train._cache_size()
+        return self._train._cache_size()  # type: ignore[attr-defined]
 
     # -- one candidate ------------------------------------------------------------------------------------------------
 

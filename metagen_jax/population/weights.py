@@ -28,12 +28,16 @@ class Structure:
         self.module = module
         self.model_class = model_class
         self.largest = dict(largest)
-        self.leaves = named_axes.leaves(nnx.eval_shape(lambda: self.build(self.largest, jax.random.key(0))))
+        self.leaves = named_axes.leaves(self.abstract(self.largest))
 
     def build(self, sizes: Mapping[str, int], key: jax.Array) -> nnx.Module:
         """Builds the model of these sizes, with weights drawn from `key` (consumed)."""
         config = self.module.Config(**sizes)
         return getattr(self.module, self.model_class)(config, nnx.Rngs(params=key))
+
+    def abstract(self, sizes: Mapping[str, int]) -> nnx.Module:
+        """The model of these sizes with shapes in the place of weights."""
+        return nnx.eval_shape(lambda: self.build(sizes, jax.random.key(0)))
 
     def initial_weights(self, key: jax.Array, sizes: Mapping[str, int]) -> Weights:
         """Draws the initial weights of one candidate; `key` is consumed.
@@ -48,8 +52,7 @@ class Structure:
 
     def apply(self, sizes: Mapping[str, int], weights: Weights) -> nnx.Module:
         """Returns the plain model of these sizes with these weights."""
-        model = nnx.eval_shape(lambda: self.build(sizes, jax.random.key(0)))
-        graph, params = nnx.split(model, nnx.Param)
+        graph, params = nnx.split(self.abstract(sizes), nnx.Param)
         return nnx.merge(graph, with_values(params, weights))
 
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter, ScalarFormatter
 
-from metagen_jax.report.run_data import Record, RunData, read_run
+from metagen_jax.report.run_data import COSTS, Record, RunData, read_run
 
 LABELS = {
     "validation_loss": "validation loss [nats]",
@@ -55,18 +56,11 @@ def _front_figure(run: RunData) -> Figure:
     front = {member["number"] for member in run.result["front"]}
     winner = run.result["winner"]["number"]
     shown = [r for r in run.records if math.isfinite(r.objective(y_name)) and math.isfinite(r.objective(x_name))]
-    last_round = max((record.round for record in shown), default=1)
-    points = axes.scatter(
-        [record.objective(x_name) for record in shown],
-        [record.objective(y_name) for record in shown],
-        c=[record.round for record in shown],
-        cmap="viridis_r",
-        vmin=1,
-        vmax=max(last_round, 2),
-        s=36,
-        alpha=0.85,
-        label="candidate",
-    )
+    rounds = sorted({record.round for record in shown})
+    for number, colour in zip(rounds, colormaps["viridis_r"](np.linspace(0.15, 0.85, len(rounds))), strict=True):
+        own = [record for record in shown if record.round == number]
+        spots = [record.objective(x_name) for record in own], [record.objective(y_name) for record in own]
+        axes.scatter(*spots, color=colour, s=36, alpha=0.9, zorder=3, label=f"round {number}")
     _draw_front(axes, [record for record in shown if record.number in front], x_name, y_name)
     for record in shown:
         if record.number == winner:
@@ -75,9 +69,6 @@ def _front_figure(run: RunData) -> Figure:
             axes.annotate(
                 _sizes(run.result["winner"]), spot, (8, 8), textcoords="offset points", fontsize=8, color=WINNER
             )
-    if last_round > 1:
-        bar = figure.colorbar(points, ax=axes, label="round", ticks=range(1, last_round + 1))
-        bar.outline.set_visible(False)
     _scale(axes, "x", [record.objective(x_name) for record in shown], x_name)
     _scale(axes, "y", [record.objective(y_name) for record in shown], y_name)
     steps = run.result["front"][0]["steps"] if run.result["front"] else 0
@@ -95,18 +86,18 @@ def _draw_front(axes: Axes, members: list[Record], x_name: str, y_name: str) -> 
 def _scale(axes: Axes, which: str, values: list[float], name: str) -> None:
     """Logarithmic where the values span more than a factor of five."""
     positive = [value for value in values if value > 0]
+    axis = axes.xaxis if which == "x" else axes.yaxis
     if len(positive) == len(values) and values and max(values) / min(values) > 5:
         getattr(axes, f"set_{which}scale")("log")
-    if name in ("params", "flops"):
-        axis = axes.xaxis if which == "x" else axes.yaxis
-        axis.set_major_formatter(EngFormatter(sep=""))
-        axis.set_minor_formatter(lambda *_: "")
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_minor_formatter(NullFormatter())
+    axis.set_major_formatter(EngFormatter(sep="") if name in COSTS else ScalarFormatter(useOffset=False))
     getattr(axes, f"set_{which}label")(LABELS[name])
 
 
 def _sizes(winner: dict[str, Any]) -> str:
     sizes = winner["sizes"]
-    return f"width {sizes['d_model']}, {sizes['num_layers']} layers, {sizes['num_heads']} heads"
+    return f"width {sizes['d_model']}, layers {sizes['num_layers']}, heads {sizes['num_heads']}"
 
 
 def _convergence_figure(run: RunData) -> Figure:
@@ -139,7 +130,9 @@ def _draw_training(axes: Axes, run: RunData) -> None:
     winner = run.result["winner"]["number"]
     for record in run.records:
         if record.scores.get(metric):
-            axes.plot(*zip(*record.scores[metric], strict=True), color=GREY, linewidth=0.8, alpha=0.7)
+            axes.plot(
+                *zip(*record.scores[metric], strict=True), ".-", color=GREY, linewidth=0.8, markersize=4, alpha=0.7
+            )
     for record in sorted(run.records, key=lambda r: r.number == winner):  # the winner on top
         if record.final.get(metric):
             own = record.number == winner
@@ -149,10 +142,12 @@ def _draw_training(axes: Axes, run: RunData) -> None:
                 linewidth=2 if own else 1.2,
                 label="winner" if own else None,
             )
-    axes.plot([], [], color=GREY, label="prototypes")
+    axes.plot([], [], ".-", color=GREY, label="prototypes")
     if sum(bool(record.final) for record in run.records) > 1:
         axes.plot([], [], color=FRONT, label="other finalists")
     unit = "bits per character" if metric == "bits_per_character" else "loss [nats]"
     axes.set(xlabel="training steps", ylabel=f"validation {unit}", title="training", yscale="log")
-    axes.yaxis.set_minor_formatter(axes.yaxis.get_major_formatter())
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.legend(loc="best")

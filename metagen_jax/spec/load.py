@@ -214,7 +214,7 @@ def _resolve_data(spec: SpecFile, file: str) -> plain.DataSpec:
     written = spec.data.model_dump()
     path = spec.data.path
     if path is not None:
-        written["path"] = os.path.abspath(FilePath(file).parent / path)
+        written["path"] = os.path.abspath(FilePath(file).parent / path)  # noqa: PTH100  does not follow links
         written["format"] = spec.data.format or inferred_format(path, spec.modality.inputs)
     return plain.DataSpec(written_path=path, **written)
 

@@ -59,13 +59,14 @@ def leaves(module: nnx.Module) -> tuple[Leaf, ...]:
         for name, axis in getattr(node, "layer_lists", ())
     }
     found = []
-    for path, param in nnx.to_flat_state(nnx.state(module, nnx.Param)):
+    parameters: list[tuple[Path, Any]] = list(nnx.to_flat_state(nnx.state(module, nnx.Param)))
+    for path, param in parameters:
         shape = tuple(param.shape)
         metadata = param.get_metadata()
         axes = metadata.get("axes", ())
         if len(axes) != len(shape):
             raise ValueError(f"{path}: axes {axes} do not name each dimension of shape {shape}.")
-        layers = tuple((lists[path[:i]], int(path[i])) for i in range(len(path)) if path[:i] in lists)
+        layers = tuple((lists[path[:i]], path[i]) for i in range(len(path)) if path[:i] in lists)
         found.append(Leaf(path, shape, axes, metadata.get("fan_in", ()), layers))
     return tuple(found)
 

@@ -353,6 +353,7 @@ def _files(*own: tuple[str, str]) -> list[tuple[str, str]]:
         ("checkpoint/", "the trained weights, written by orbax"),
         ("initial_weights/", "the weights before training"),
         ("prototype_curve.json", "the losses that the search recorded"),
+        ("data.npz", "what it was trained on, and the validation and test data"),
         *own,
         ("requirements.txt", "the versions that it was made with"),
         ("ruff.toml", "how the code is formatted"),

@@ -27,8 +27,22 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_folder_holds_what_the_design_promises(finished: Path):
-    promised = ["spec.resolved.yaml", "manifest.json", "search.sqlite", "front.json", "result.json", "timing.json", "log.jsonl"]
-    promised += ["figures/front.png", "figures/convergence.png", "winner/model.py", "winner/train.py", "winner/infer.py"]
+    promised = [
+        "spec.resolved.yaml",
+        "manifest.json",
+        "search.sqlite",
+        "front.json",
+        "result.json",
+        "timing.json",
+        "log.jsonl",
+    ]
+    promised += [
+        "figures/front.png",
+        "figures/convergence.png",
+        "winner/model.py",
+        "winner/train.py",
+        "winner/infer.py",
+    ]
     promised += ["winner/data.py", "winner/README.md", "winner/MODEL_CARD.md", "winner/requirements.txt"]
     for name in promised:
         assert (finished / name).is_file(), name
@@ -118,7 +132,12 @@ def run_in_project(project: Path, *command: str) -> subprocess.CompletedProcess[
     block += "runpy.run_path(sys.argv[0], run_name='__main__')"
     environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
     return subprocess.run(
-        [sys.executable, "-c", block, *command], cwd=project, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", block, *command],
+        cwd=project,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 

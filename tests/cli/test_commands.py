@@ -91,7 +91,10 @@ def test_the_schema_is_json_schema(capsys: pytest.CaptureFixture[str]):
 
 
 def test_synth_trains_one_network_at_the_upper_end_of_the_budget(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    assert run_tiny("image", tmp_path / "run", "--quiet", "--set", "constraints.parameter_budget={max: 3k}", verb="synth") == 0
+    assert (
+        run_tiny("image", tmp_path / "run", "--quiet", "--set", "constraints.parameter_budget={max: 3k}", verb="synth")
+        == 0
+    )
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     assert result["counts"]["proposed"] == 1
     assert 2000 < result["winner"]["params"] <= 3000

@@ -40,5 +40,5 @@ def test_comparison_tells_same_bytes_same_content_and_difference(script, tmp_pat
 
 
 def test_missing_package_is_named(script, tmp_path):
-    with pytest.raises(SystemExit, match="mnist_5k.csv.gz"):
+    with pytest.raises(SystemExit, match=r"mnist_5k.csv.gz"):
         script.build_mnist5k(tmp_path, tmp_path / "out.npz")

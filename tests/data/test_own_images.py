@@ -24,7 +24,7 @@ def test_npz_is_split_by_class_without_loss(image_spec, tmp_path):
     pooled = np.concatenate([getattr(dataset, split).images for split in SPLITS])
     assert sorted(image.tobytes() for image in pooled) == sorted(image.tobytes() for image in IMAGES)
     for image, label in zip(dataset.train.images, dataset.train.labels, strict=True):
-        assert LABELS[(IMAGES == image[..., 0]).all((1, 2))] == label
+        assert LABELS[(image[..., 0] == IMAGES).all((1, 2))] == label
 
 
 def test_split_does_not_depend_on_the_seed_of_the_run(image_spec, tmp_path):
@@ -200,10 +200,7 @@ def test_folder_converts_every_mode_of_picture(mode, folder, image_spec):
     for path in list(folder.rglob("*.png")):
         white = Image.new("RGB", (8, 8), (255, 255, 255))
         path.unlink()
-        if mode == "I;16":
-            converted = Image.fromarray(np.full((8, 8), 65535, np.uint16))
-        else:
-            converted = white.convert(mode)
+        converted = Image.fromarray(np.full((8, 8), 65535, np.uint16)) if mode == "I;16" else white.convert(mode)
         converted.save(path.with_suffix(f".{suffix}"))
     dataset = load_folder(image_spec, ", channels: 1")
     assert (dataset.train.images == 255).all()

@@ -36,7 +36,7 @@ def test_decode_undoes_encode(num_characters):
 
 
 def test_encode_refuses_foreign_characters():
-    with pytest.raises(ValueError, match="x"):
+    with pytest.raises(ValueError, match=r"x"):
         encode("abx", "ab")
 
 
@@ -60,7 +60,7 @@ def test_broken_texts_give_an_error_that_names_file_and_reason(case, text_spec, 
 @pytest.mark.parametrize("make", [lambda path: None, lambda path: path.mkdir()])
 def test_missing_file_or_folder_in_its_place_is_named(make, text_spec, tmp_path):
     make(tmp_path / "own.txt")
-    with pytest.raises(DataError, match="own.txt: no such file"):
+    with pytest.raises(DataError, match=r"own.txt: no such file"):
         load_dataset(text_spec("path: own.txt"))
 
 

@@ -57,7 +57,9 @@ class Trained:
     population: Population
     weights: list[Weights]
 
-    def train(self, program: Program, jobs: list[Job], batches: list[Any] | None = None) -> tuple[Population, np.ndarray]:
+    def train(
+        self, program: Program, jobs: list[Job], batches: list[Any] | None = None
+    ) -> tuple[Population, np.ndarray]:
         batches = batches or [self.module.train_batch(*self.train_arrays, step) for step in range(NUM_STEPS)]
         return program.train(program.start(jobs), batches, NUM_STEPS, NUM_STEPS)
 

@@ -40,6 +40,11 @@ def losses_told(name, space, losses_of, num_objectives, budget=48, population_si
     return run
 
 
+def over_seeds(run, keys):
+    """A loop over seeds in one program: compiles in half the time that `vmap` takes, and runs in a fraction of that."""
+    return jax.jit(lambda keys: jax.lax.map(run, keys))(keys)
+
+
 @functools.cache
 def best_on_cells(name):
     """Best accuracy after 48 evaluations: (data set, seed)."""
@@ -47,7 +52,7 @@ def best_on_cells(name):
 
     def on_data_set(accuracy):
         run = losses_told(name, CELLS, lambda genotypes: -accuracy[genotypes @ ROW_WEIGHTS][:, None], 1)
-        return -jax.vmap(run)(keys).min(axis=(1, 2))
+        return -jax.lax.map(run, keys).min(axis=(1, 2))
 
     return np.array(jax.jit(lambda table: jax.lax.map(on_data_set, table))(accuracy_and_params()[0]))
 
@@ -73,7 +78,7 @@ def test_evolution_beats_random_search_on_an_ordered_quadratic():
 
     def mean_best(name):
         run = losses_told(name, space, lambda g: ((g - centre) ** 2).sum(axis=1, keepdims=True).astype(jnp.float32), 1)
-        return float(jax.jit(jax.vmap(run))(keys).min(axis=(1, 2)).mean())
+        return float(over_seeds(run, keys).min(axis=(1, 2)).mean())
 
     assert mean_best("evolution") < 0.5 * mean_best("random")
 
@@ -91,7 +96,7 @@ def test_evolution_finds_a_better_front_of_accuracy_and_size_than_random_search(
             losses = losses_told(name, CELLS, losses_of, 2, budget=96)(key)
             return hypervolume_2d(losses, jnp.ones(len(losses), bool), jnp.array([20.0, 1.6]))
 
-        return np.array(jax.jit(jax.vmap(run))(keys))
+        return np.array(over_seeds(run, keys))
 
     ours, random = hypervolumes("evolution"), hypervolumes("random")
     assert ours.mean() - random.mean() > 4 * ((ours.var() + random.var()) / NUM_SEEDS) ** 0.5

@@ -77,11 +77,10 @@ def test_evaluate_gives_the_same_scores_as_the_modality_would(project, request):
     modality, space = project.prepared.modality, project.prepared.space
     fixed = {field.name: field.value for field in space.fixed}
     inputs, targets = modality.evaluation_arrays(project.prepared.dataset, "test", fixed)
-    few = slice(2000)  # all of the images, part of the text
-    logits = np.asarray(project.model(inputs[few] / 255.0 if inputs.dtype == np.uint8 else inputs[few]))
-    accuracy = float((logits.argmax(-1) == targets[few]).mean())
+    logits = np.asarray(project.model(inputs / 255.0 if inputs.dtype == np.uint8 else inputs))
+    accuracy = float((logits.argmax(-1) == targets).mean())
     said = float(re.search(r"test: .*accuracy (\S+)", out).group(1))
-    assert said == pytest.approx(accuracy, abs=0.0006 if len(inputs) <= 2000 else 0.02)
+    assert said == pytest.approx(accuracy, abs=2 / targets.size)  # a tie may fall the other way
 
 
 def test_train_writes_weights_that_infer_can_use_and_never_overwrites_them(image_results, image_project):
@@ -199,7 +198,7 @@ def test_code_does_not_depend_on_what_a_user_wrote(project, tmp_path):
     hostile = contents(project.write(tmp_path / "hostile", dataset=dataset, facts=facts))
     harmless = contents(project.write(tmp_path / "harmless"))
     code = [name for name in harmless if name.endswith((".py", ".txt", ".toml"))]
-    assert len(code) == 8
+    assert len(code) == 9
     assert {name: hostile[name] for name in code} == {name: harmless[name] for name in code}
     documents = {name: hostile[name].decode() for name in ("README.md", "MODEL_CARD.md")}
     for name, text in documents.items():
@@ -207,7 +206,7 @@ def test_code_does_not_depend_on_what_a_user_wrote(project, tmp_path):
         assert "<script>" not in outside_of_fences, name
         assert "\x1b" not in text
         assert "\u202e" not in text
-        assert "49" not in re.sub(r"[0-9,.]{3,}", "", outside_of_fences)
+        assert r"{{ 7 \* 7 }}" in text
     assert "alert(1)" in documents["MODEL_CARD.md"]
 
 
@@ -262,7 +261,9 @@ def test_images_of_any_number_of_channels_leave_an_example_that_infer_takes(imag
         for name, split in (("train", dataset.train), ("validation", dataset.validation), ("test", dataset.test))
     }
     folder = image_project.write(tmp_path / "project", dataset=dataclasses.replace(dataset, **splits))
-    reader = (folder / "infer.py").read_text().partition("@nnx.jit")[0].replace("from checkpoint import load_model\n", "")
+    reader = (
+        (folder / "infer.py").read_text().partition("@nnx.jit")[0].replace("from checkpoint import load_model\n", "")
+    )
     reader = reader.replace("from model import Config\n", "").replace("from data import HERE, load_names\n", "")
     config = f"class Config:\n    image_size, channels = 8, {channels}\n"
     namespace: dict = {}
@@ -275,7 +276,7 @@ def test_images_of_any_number_of_channels_leave_an_example_that_infer_takes(imag
 
 @pytest.mark.parametrize(
     ("text", "prompt"),
-    [("In the beginning", '"In the"'), ("ACGT ACGTACGTACGT", "ACGT"), ("$(x) `y`", "'$'"), ("\n\t", "'\n'")],
+    [("In the beginning", '"In the"'), ("ACGT ACGTACGTACGT", "ACGT"), ("$(x) `y`", "'$'"), ("\n\n", "'\n'")],
 )
 def test_the_prompt_in_the_readme_is_made_of_characters_that_the_model_knows(text, prompt):
     vocabulary = "".join(sorted(set(text)))
