@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from metagen_jax.automl import objectives
 from metagen_jax.automl.candidate import FAILED, TRAINED, Candidate
 from metagen_jax.automl.database import RunDatabase
-from metagen_jax.automl.evaluation import score_plain
+from metagen_jax.automl.evaluation import repeat_plain, score_plain
 from metagen_jax.automl.progress import Logged, Progress, Silent
 from metagen_jax.automl.prototype_trainer import OutOfTime, PrototypeTrainer
 from metagen_jax.automl.run_folder import RunFolder, versions, write_json, write_text
@@ -137,9 +137,10 @@ class _Runner:
         database.record_test(final, final.scores[-1].step, test)
         database.close()
         front = objectives.front(searched.candidates, self._spec.search.objectives)
+        difference = self._timed("repeat", lambda: self._repeat(winner))
         if self._spec.outputs.project:
             self._timed("project", lambda: self._export(winner, final, weights[position], test, searched))
-        result = self._result(searched, front, winner, final, finalists, test)
+        result = self._result(searched, front, winner, final, finalists, test, difference)
         write_json(self._folder.path / "front.json", [_summary(c) | {"validation": c.metrics} for c in front])
         write_json(self._folder.path / "result.json", result)
         write_json(self._folder.path / "timing.json", self._clock())
@@ -217,6 +218,13 @@ class _Runner:
         measured = self._modality.metrics(*score_plain(structure, candidate.blueprint, weights, arrays, batch_size))
         return {metric: measured[metric] for metric in self._spec.evaluation.metrics}
 
+    def _repeat(self, winner: Candidate) -> float:
+        """Trains the winner's prototype again, alone and from plain source; the largest difference of any loss."""
+        structure, weights = self._trainer.structure(winner), self._trainer.initial_weights(winner)
+        arrays = self._modality.train_arrays(self._dataset)
+        losses = repeat_plain(structure, winner.blueprint, weights, arrays, len(winner.losses))
+        return float(np.max(np.abs(np.array(losses) - np.array(winner.losses))))
+
     def _export(
         self, winner: Candidate, final: Candidate, weights: Weights, test: dict[str, float], searched: SearchResult
     ) -> None:
@@ -236,7 +244,7 @@ class _Runner:
             prototype_steps=self._spec.search.prototype_steps,
             prototype_losses=tuple(winner.losses),
             training_steps=final.scores[-1].step,
-            num_candidates=len(searched.candidates),
+            num_candidates=len(searched.candidates) if self._options.train_prototypes else 1,
             samples=self._samples(final, weights),
         )
         part = self._folder.path / "winner.part"
@@ -259,6 +267,7 @@ class _Runner:
         final: Candidate,
         finalists: list[Candidate],
         test: dict[str, float],
+        difference: float,
     ) -> dict[str, Any]:
         statuses = [candidate.status for candidate in searched.candidates]
         share, counted = self._space.feasible_share()
@@ -288,6 +297,7 @@ class _Runner:
                 "steps": final.scores[-1].step,
                 "validation": final.metrics,
                 "test": test,
+                "largest_loss_difference_when_repeated_alone": difference,
                 "project": "winner" if self._spec.outputs.project else None,
             },
             "baseline": {"name": name, "validation": baseline},

@@ -225,9 +225,13 @@ def _overview(path: Path, overrides: list[str], prepared: "Prepared", options: "
         f"family   {space.family.title}; searched: {searched}",
         f"         fixed: {fixed}",
         f"limits   {limits}",
-        f"space    {space.size:,} candidates, {share:.1%} of the networks within the limits{'' if counted else ' (sampled)'}",
+        f"space    {space.size:,} candidates, {_percent(share)} of the networks within the limits{'' if counted else ' (sampled)'}",
         f"plan     {plan.text}",
     ]
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}" if share >= 0.0005 else "less than 0.1%"
 
 
 def _span(values: tuple) -> str:
@@ -254,6 +258,8 @@ def _show_result(run: "Run", spec: ModelSpec, started: float) -> None:
         f"winner   candidate {winner['number']}: {winner['params']:,} parameters, trained for {winner['steps']} steps"
     )
     print(f"         validation {_numbers(winner['validation'])}; test {_numbers(winner['test'])}")
+    difference = winner["largest_loss_difference_when_repeated_alone"]
+    print(f"         trained again alone from the plain source, its losses differ by at most {difference:.1e}")
     print(f"         baseline ({result['baseline']['name']}): {baseline}")
     print(f"run      {run.path}")
     if winner["project"]:

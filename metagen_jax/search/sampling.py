@@ -90,11 +90,11 @@ def sample_unseen(
         if preferred is not None:
             pool = jnp.concatenate([preferred, pool])
         return pick_unseen(space, pool, seen, num)
-    num_preferred = 0 if preferred is None else preferred.shape[0]
-    if num_preferred < num:
-        drawn = sample_uniform(jax.random.fold_in(key, MAX_ROUNDS), space, num - num_preferred)
-        preferred = drawn if preferred is None else jnp.concatenate([preferred, drawn])
-    kept, good = _draw_until_good(key, space, preferred, seen, num if num_good is None else num_good)
+    start = jnp.zeros((0, space.num_dimensions), jnp.int32) if preferred is None else preferred
+    if start.shape[0] < num:
+        drawn = sample_uniform(jax.random.fold_in(key, MAX_ROUNDS), space, num - start.shape[0])
+        start = jnp.concatenate([start, drawn])
+    kept, good = _draw_until_good(key, space, start, seen, num if num_good is None else num_good)
     return kept[:num], good[:num]
 
 

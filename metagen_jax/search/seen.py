@@ -12,8 +12,8 @@ from metagen_jax.search.strategy import DiscreteSpace
 class Seen(NamedTuple):
     """A ring of genotype codes; when it is full, the oldest is forgotten first. C: capacity."""
 
-    codes: jax.Array  # (C,) uint32, only the first `count` are real until the ring is full
-    count: jax.Array  # () int32, how many codes were ever remembered
+    codes: jax.Array  # (C,) uint32, only the first `num_added` are real until the ring is full
+    num_added: jax.Array  # () int32, how many codes were ever added
 
 
 def genotype_codes(space: DiscreteSpace, genotypes: jax.Array) -> jax.Array:
@@ -47,7 +47,7 @@ def nothing_seen(capacity: int) -> Seen:
 
 def is_seen(seen: Seen, codes: jax.Array) -> jax.Array:
     """Tells which of `(N,)` codes are in the set, as `(N,)` bool. O(N C)."""
-    real = jnp.arange(seen.codes.size) < seen.count  # (C,)
+    real = jnp.arange(seen.codes.size) < seen.num_added  # (C,)
     return ((codes[:, None] == seen.codes[None]) & real[None]).any(axis=1)
 
 
@@ -72,6 +72,6 @@ def remember(seen: Seen, codes: jax.Array) -> Seen:
             f"Construct the strategy with capacity={codes.size} or more."
         )
     new = ~is_seen(seen, codes) & ~is_repeat(codes)
-    position = (seen.count + jnp.cumsum(new) - 1) % capacity
+    position = (seen.num_added + jnp.cumsum(new) - 1) % capacity
     target = jnp.where(new, position, capacity)  # one past the end is dropped
-    return Seen(seen.codes.at[target].set(codes, mode="drop"), seen.count + new.sum(dtype=jnp.int32))
+    return Seen(seen.codes.at[target].set(codes, mode="drop"), seen.num_added + new.sum(dtype=jnp.int32))

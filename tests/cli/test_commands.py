@@ -24,7 +24,10 @@ def test_a_bad_spec_gives_one_message_code_2_and_no_folder(tmp_path: Path, capsy
     [
         ("constraints.parameter_budget={max: 50}", ["parameter_budget", "at most 50 parameters", "closest is"]),
         ("constraints.parameter_budget={min: 20000, max: 20010}", ["at least 20,000", "at most 20,010", "closest is"]),
-        ("constraints.memory_budget=1MB", ["training memory", "at most 1 MB", "closest is"]),
+        (
+            "constraints={memory_budget: 2MB, parameter_budget: {min: 50k}}",
+            ["training memory", "at most 2 MB", "closest is"],
+        ),
         ("constraints.latency=1us", ["latency", "at most 0.001 ms", "closest is"]),
         ("constraints.throughput=1M/s", ["throughput", "at least 1e+06 a second", "closest is"]),
     ],

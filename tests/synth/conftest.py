@@ -26,7 +26,10 @@ from metagen_jax.synth.architecture import Blueprint
 from metagen_jax.synth.project import ProjectFacts, write_project
 
 SPECS = Path(__file__).parents[2] / "specs"
-TINY = {"d_model": 8, "num_layers": 2, "num_heads": 1, "head_dim": 4, "d_ff": 16}
+TINY = {  # of each modality
+    "image": {"d_model": 8, "num_layers": 2, "num_heads": 1, "head_dim": 4, "d_ff": 16},
+    "text": {"d_model": 8, "num_layers": 1, "num_heads": 2, "head_dim": 4, "d_ff": 16},
+}
 NUM_STEPS = 25
 FILES = {
     "image": ("image_digits_demo.yaml", ("training.batch_size=16", "training.augmentation=shift")),
@@ -46,9 +49,7 @@ import contextlib, io, json, pathlib, runpy, sys
 sys.modules["metagen_jax"] = None
 sys.path.insert(0, "")
 results, (_, commands, answer) = [], sys.argv
-import time
 for argv in json.loads(pathlib.Path(commands).read_text()):
-    start = time.time()
     out, err, code = io.StringIO(), io.StringIO(), 0
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
@@ -60,7 +61,6 @@ for argv in json.loads(pathlib.Path(commands).read_text()):
                 runpy.run_path(argv[0], run_name="__main__")
         except SystemExit as stop:
             code = stop.code
-    print(f"{time.time() - start:.1f} {argv}", file=sys.stderr)
     results.append((code, out.getvalue(), err.getvalue()))
 pathlib.Path(answer).write_text(json.dumps(results))
 """
@@ -105,14 +105,15 @@ def build(kind: str, folder: Path) -> Built:
         short = {split: getattr(prepared.dataset, split)[:5000] for split in ("validation", "test")}
         prepared = dataclasses.replace(prepared, dataset=dataclasses.replace(prepared.dataset, **short))
     space, dataset, modality = prepared.space, prepared.dataset, prepared.modality
+    sizes = TINY[kind]
     structure = {"norm": "rms", "activation": "gelu"} | ({"patch_size": 2} if kind == "image" else {})
     numbers = {"learning_rate": 0.01, "weight_decay": 0.1, "warmup_steps": 5}
-    blueprint = Blueprint(space.family.name, structure, TINY, numbers)
-    source = codegen.program_source(modality, space.family, structure, TINY, space.fixed, space.spec.training, 0)
+    blueprint = Blueprint(space.family.name, structure, sizes, numbers)
+    source = codegen.program_source(modality, space.family, structure, sizes, space.fixed, space.spec.training, 0)
     module = codegen.load_module(source)
-    program = Structure(module, space.family.model_class, TINY)
-    initial = program.initial_weights(jax.random.key(0), TINY)
-    model, losses = train(module, program.apply(TINY, initial), numbers, modality.train_arrays(dataset))
+    program = Structure(module, space.family.model_class, sizes)
+    initial = program.initial_weights(jax.random.key(0), sizes)
+    model, losses = train(module, program.apply(sizes, initial), numbers, modality.train_arrays(dataset))
     facts = ProjectFacts(
         spec_name=space.spec.name,
         spec_hash=space.spec.hash,
@@ -120,7 +121,7 @@ def build(kind: str, folder: Path) -> Built:
         description=space.spec.description,
         domain=space.spec.task.domain,
         versions=versions(),
-        params=named_axes.param_count(program.leaves, TINY),
+        params=named_axes.param_count(program.leaves, sizes),
         flops=1e6,
         validation=modality.metrics(losses[-1], 0.5),
         test={"loss": losses[-1]},
@@ -199,18 +200,16 @@ def project(request: pytest.FixtureRequest) -> Built:
 @pytest.fixture(scope="session")
 def image_results(image_project: Built) -> dict[str, Result]:
     """Everything that the tests want to see of the image project's commands."""
-    outside = image_project.folder.parent
+    outside, images = image_project.folder.parent, image_project.prepared.dataset.test.images[:3]
     with Image.open(image_project.folder / "example.png") as example:
         example.convert("RGB").resize((80, 80), Image.Resampling.NEAREST).save(outside / "large.png")
         Image.fromarray(255 - np.asarray(example)).save(outside / "inverted.png")
     (outside / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
-    np.save(
-        outside / "logits.npy", np.asarray(image_project.model(image_project.prepared.dataset.test.images[:3] / 255.0))
-    )
+    np.save(outside / "logits.npy", np.asarray(jax.jit(image_project.model)(images / np.float32(255))))
     check = (
-        "import numpy as np, data, checkpoint\n"
+        "import jax, numpy as np, data, checkpoint\n"
         "images, _ = data.load_split(data.DATA, 'test')\n"
-        "logits = checkpoint.load_model(data.HERE / 'checkpoint')(images[:3] / 255.0)\n"
+        "logits = jax.jit(checkpoint.load_model(data.HERE / 'checkpoint'))(images[:3] / np.float32(255))\n"
         "print(float(abs(logits - np.load('../logits.npy')).max()))\n"
     )
     (outside / "logits.py").write_text(check)

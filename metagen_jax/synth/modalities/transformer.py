@@ -21,7 +21,7 @@ DIMENSIONS = (
     Dimension("num_heads", SIZE, (1, 2, 3, 4), "attention heads in each block"),
     Dimension("head_dim", SIZE, (8, 12, 16, 24), "width of each head"),
     Dimension("d_ff", SIZE, (32, 64, 96, 128, 192, 256), "inner width of the feed-forward network"),
-    Dimension("learning_rate", HYPERPARAMETER, (1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2), "peak of the schedule"),
+    Dimension("learning_rate", HYPERPARAMETER, (5e-4, 1e-3, 2e-3, 4e-3, 6e-3), "peak of the schedule"),
     Dimension("weight_decay", HYPERPARAMETER, (0.0, 0.01, 0.05, 0.1), "decoupled, on matrices only"),
     Dimension("warmup_steps", HYPERPARAMETER, (10, 20, 40), "steps to the peak"),
 )
