@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from metagen_jax.automl import objectives
 from metagen_jax.automl.candidate import FAILED, TRAINED, Candidate

@@ -93,7 +93,7 @@ def _validate(source: Source) -> tuple[dict[str, Any], list[Problem]]:
                 sections[name] = field.get_default(call_default_factory=True)
             continue
         try:
-            annotation: Any = Annotated[field.annotation, field]  # type: ignore[valid-type]
+            annotation: Any = Annotated[field.annotation, field]
             sections[name] = TypeAdapter(annotation).validate_python(source.tree[name])
         except ValidationError as error:
             problems += [problem for details in error.errors() for problem in _translate((name,), details)]
