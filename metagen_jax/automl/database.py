@@ -54,8 +54,9 @@ class RunDatabase:
                         for metric, value in score.metrics.items()
                     ],
                 )
-                losses = np.asarray(candidate.losses, "<f4").tobytes()
-                self._connection.execute("INSERT INTO curves VALUES (?, ?, ?)", (candidate.number, stage, losses))
+                if candidate.losses:
+                    losses = np.asarray(candidate.losses, "<f4").tobytes()
+                    self._connection.execute("INSERT INTO curves VALUES (?, ?, ?)", (candidate.number, stage, losses))
 
     def record_test(self, candidate: Candidate, step: int, metrics: dict[str, float]) -> None:
         """Stores what the winner scored on the test data."""

@@ -201,6 +201,7 @@ class _Runner:
             chosen = largest[: search.finalists]
             self._progress.stage("prototypes of the finalists", len(chosen) * search.prototype_steps)
             self._trainer.train_prototypes(chosen, search.prototype_steps)
+            database.record(chosen, "prototype")
         finalists = [copy.copy(candidate) for candidate in chosen]
         self._progress.stage("finalists", len(finalists) * self._spec.training.steps)
         weights = self._trainer.train_finalists(finalists, self._spec.training.steps)

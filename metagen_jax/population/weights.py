@@ -5,6 +5,7 @@ from types import ModuleType
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
@@ -53,7 +54,7 @@ class Structure:
     def apply(self, sizes: Mapping[str, int], weights: Weights) -> nnx.Module:
         """Returns the plain model of these sizes with these weights."""
         graph, params = nnx.split(self.abstract(sizes), nnx.Param)
-        return nnx.merge(graph, with_values(params, weights))
+        return nnx.merge(graph, with_values(params, {path: jnp.asarray(value) for path, value in weights.items()}))
 
 
 def with_values(params: Any, values: Mapping[Path, Any]) -> Any:

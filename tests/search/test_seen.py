@@ -18,10 +18,9 @@ def test_codes_number_the_genotypes_of_a_small_space():
 @pytest.mark.parametrize("num_choices", [(2**16, 2**16), (2,) * 40, (6,) * 30, (16,) * 16])
 def test_codes_of_near_and_of_random_genotypes_differ_in_huge_spaces(num_choices):
     space = DiscreteSpace(num_choices, (True,) * len(num_choices))
-    bounds = jnp.array(num_choices)[None]
-    far = jax.random.randint(jax.random.key(0), (500, len(num_choices)), 0, bounds)
-    near = (far[:1] + jnp.eye(len(num_choices), dtype=jnp.int32)) % bounds
-    rows = np.unique(np.concatenate([far, near]), axis=0)
+    far = np.random.default_rng(0).integers(0, num_choices, (500, len(num_choices)))
+    near = (far[:1] + np.eye(len(num_choices), dtype=int)) % num_choices
+    rows = np.unique(np.concatenate([far, near]), axis=0).astype(np.int32)
     assert len(np.unique(genotype_codes(space, jnp.array(rows)))) == len(rows)
 
 
@@ -30,11 +29,12 @@ def test_repeats_are_the_later_copies_only():
 
 
 def test_a_full_set_forgets_the_oldest_first_and_copies_take_no_room():
-    seen = remember(nothing_seen(4), jnp.array([1, 2, 2, 0], jnp.uint32))
-    seen = remember(seen, jnp.array([1, 3], jnp.uint32))
-    assert is_seen(seen, jnp.arange(5, dtype=jnp.uint32)).tolist() == [True, True, True, True, False]
-    seen = remember(seen, jnp.array([9], jnp.uint32))
-    assert is_seen(seen, jnp.array([1, 2, 0, 3, 9], jnp.uint32)).tolist() == [False, True, True, True, True]
+    add, contains = jax.jit(remember), jax.jit(is_seen)
+    seen = add(nothing_seen(4), np.uint32([1, 2, 2, 0]))
+    seen = add(seen, np.uint32([1, 3, 3, 3]))
+    assert contains(seen, np.arange(5, dtype=np.uint32)).tolist() == [True, True, True, True, False]
+    seen = add(seen, np.uint32([9, 9, 9, 9]))
+    assert contains(seen, np.uint32([1, 2, 0, 3, 9])).tolist() == [False, True, True, True, True]
 
 
 def test_a_batch_beyond_the_capacity_is_refused():
