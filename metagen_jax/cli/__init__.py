@@ -22,6 +22,9 @@ def main(arguments: list[str] | None = None) -> int:
         return error.exit_code
     except typer.Exit as end:
         return end.exit_code
+    except OSError as error:  # a full disk, a folder that may not be written
+        print(f"error: {error.strerror or error}: {error.filename or 'no file named'}", file=sys.stderr)
+        return 1
     except (KeyboardInterrupt, typer.Abort):
         print("interrupted; the same command starts again", file=sys.stderr)
         return INTERRUPTED

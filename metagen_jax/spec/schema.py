@@ -166,13 +166,13 @@ class ConstraintsSection(Section):
 
     parameter_budget: ParameterBudgetSection = ParameterBudgetSection()
     memory_budget: Annotated[int | None, _MEMORY] = key(
-        None, "Most memory that running the model on one input may take, estimated.", "2GB", "no limit"
+        None, "Most memory that training the model, one batch at a time, may take, estimated.", "2GB", "no limit"
     )
     latency: Annotated[float | None, _LATENCY] = key(
-        None, "Longest time one input may take on the device, estimated.", "10ms", "no limit"
+        None, "Longest time one input may take on the device, estimated from a table, not measured.", "10ms", "no limit"
     )
     throughput: Annotated[float | None, _THROUGHPUT] = key(
-        None, "Fewest inputs a second the device must get through, estimated.", "500/s", "no limit"
+        None, "Fewest inputs a second the device must get through, one by one, estimated.", "500/s", "no limit"
     )
     context_window: Annotated[int | None, _CONTEXT] = key(
         None,
@@ -181,7 +181,7 @@ class ConstraintsSection(Section):
         f"{DEFAULT_CONTEXT_WINDOW} for text, refused elsewhere",
     )
     device: Annotated[str, Word(("cpu", "gpu", "tpu"))] = key(
-        "cpu", "The kind of device that time and memory are estimated for.", "cpu"
+        "cpu", "The kind of device that latency and throughput are estimated for.", "cpu"
     )
 
 
