@@ -65,10 +65,8 @@ def _front_figure(run: RunData) -> Figure:
     for record in shown:
         if record.number == winner:
             spot = (record.objective(x_name), record.objective(y_name))
-            axes.scatter(*spot, marker="*", s=240, color=WINNER, zorder=5, label=f"winner (candidate {winner})")
-            axes.annotate(
-                _sizes(run.result["winner"]), spot, (8, 8), textcoords="offset points", fontsize=8, color=WINNER
-            )
+            label = f"winner: {_sizes(run.result['winner'])}"
+            axes.scatter(*spot, marker="*", s=240, color=WINNER, zorder=5, label=label)
     _scale(axes, "x", [record.objective(x_name) for record in shown], x_name)
     _scale(axes, "y", [record.objective(y_name) for record in shown], y_name)
     steps = run.result["front"][0]["steps"] if run.result["front"] else 0
