@@ -32,7 +32,8 @@ TINY = {
 def tiny_command(kind: str, out: Path, *more: str, verb: str = "automl") -> list[str]:
     spec, overrides = TINY[kind]
     chosen = [word for override in overrides for word in ("--set", override)]
-    return [verb, "--spec", str(ROOT / spec), "--out", str(out), *chosen, *more]
+    which = ["--spec"] if verb == "automl" else []
+    return [verb, *which, str(ROOT / spec), "--out", str(out), *chosen, *more]
 
 
 def run_tiny(kind: str, out: Path, *more: str, verb: str = "automl") -> int:

@@ -308,7 +308,7 @@ class _Runner:
     def _check_time(self) -> None:
         limit = self._options.time_limit_s
         if limit is not None and time.monotonic() - self._started > limit * self._deadline_share:
-            raise OutOfTime
+            raise OutOfTime(f"the time limit of {limit:g} s passed before anything was trained\n  Give more time.")
 
     def _clock(self) -> dict[str, Any]:
         devices = self._trainer.mesh.devices.ravel()

@@ -11,6 +11,7 @@ import numpy as np
 from metagen_jax.automl.candidate import FAILED, TRAINED, Candidate, Score
 from metagen_jax.automl.progress import Progress
 from metagen_jax.data import Dataset
+from metagen_jax.errors import RunError
 from metagen_jax.population.program import Hyperparameters, Job, Population, Program
 from metagen_jax.population.weights import Structure, Weights
 from metagen_jax.synth import codegen
@@ -20,8 +21,8 @@ LONGEST_SEGMENT = 50  # steps between two returns to Python: progress, scores, t
 WIDTH = 4  # candidates side by side on a device; 16 and more fall out of a CPU's cache
 
 
-class OutOfTime(Exception):
-    """The time limit has passed."""
+class OutOfTime(RunError):
+    """The time limit has passed; a search that has something to show for it goes on to the finalists."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,7 +134,7 @@ class PrototypeTrainer:
         chunk: list[Candidate],
         length: Length,
         num_examples: int | None,
-        keep_when_out_of_time: bool = False,
+        keep_when_out_of_time: bool = False,  # at least one segment is trained then, however late it is
     ) -> Population:
         jobs = [
             Job(c.blueprint.sizes, Hyperparameters(**c.blueprint.hyperparameters), self.initial_weights(c))
@@ -145,13 +146,14 @@ class PrototypeTrainer:
         curves: list[np.ndarray] = []
         scores: list[list[Score]] = [[] for _ in chunk]
         for first in range(0, length.steps, length.segment):
-            try:
-                self._check_time()
-            except OutOfTime:
-                if not (curves and keep_when_out_of_time):
-                    raise
-                self._progress.note(f"time limit: finalists stopped after {first} of {length.steps} steps")
-                break
+            if first or not keep_when_out_of_time:
+                try:
+                    self._check_time()
+                except OutOfTime:
+                    if not keep_when_out_of_time:
+                        raise
+                    self._progress.note(f"time limit: finalists stopped after {first} of {length.steps} steps")
+                    break
             last = min(first + length.segment, length.steps)
             batches = [train_batch(*self._train_arrays, step) for step in range(first, last)]
             population, losses = program.train(population, batches, length.steps, length.segment)

@@ -20,9 +20,7 @@ from metagen_jax.synth.modalities import modality_of
 if TYPE_CHECKING:
     from metagen_jax.automl.pipeline import Options, Prepared, Run
 
-app = typer.Typer(
-    add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, help=__doc__
-)
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 SpecOption = Annotated[Path, typer.Option("--spec", help="The YAML file that says what to build.", show_default=False)]
 OutOption = Annotated[
@@ -89,7 +87,7 @@ def automl(
 
 @app.command()
 def synth(
-    spec: SpecOption,
+    spec: Annotated[Path, typer.Argument(help="The YAML file that says what to build.", show_default=False)],
     out: OutOption = None,
     seed: SeedOption = None,
     time_limit: LimitOption = None,
@@ -149,7 +147,7 @@ def _build(
     started = time.monotonic()
     spec = load_spec(path, overrides)
     check_choices(spec, modality_of(spec))
-    limit_s = None if time_limit is None else parse_duration_ms(time_limit) / 1000
+    limit_s = None if time_limit is None else _seconds(time_limit)
     start_jax(host_devices)
 
     # Only from here on is JAX needed, and only now do its flags stand.
@@ -180,6 +178,13 @@ def _build(
     _show_result(run, spec, started)
 
 
+def _seconds(time_limit: str) -> float:
+    try:
+        return parse_duration_ms(time_limit) / 1000
+    except SpecError as error:
+        raise SpecError(f"--time-limit: {error}") from None
+
+
 def _num_devices() -> int | None:
     """As many CPU devices as cores, or all accelerators.
 
@@ -195,7 +200,7 @@ def _command(
     path: Path, overrides: list[str], host_devices: int, time_limit: str | None, train_prototypes: bool, search: bool
 ) -> tuple[str, ...]:
     """The command in one canonical form; where the folder is and how much is printed do not belong to it."""
-    words = ["metagen", "automl" if search else "synth", "--spec", path.as_posix()]
+    words = ["metagen", *(["automl", "--spec"] if search else ["synth"]), path.as_posix()]
     words += [word for override in overrides for word in ("--set", override)]
     words += [] if train_prototypes else ["--no-train-prototypes"]
     words += [] if time_limit is None else ["--time-limit", time_limit]

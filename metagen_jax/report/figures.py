@@ -51,7 +51,7 @@ def _front_figure(run: RunData) -> Figure:
     objectives = [objective["metric"] for objective in run.result["objectives"]]
     y_name = objectives[0]
     x_name = next((name for name in objectives[1:] if name != y_name), "params" if y_name != "params" else "flops")
-    figure = Figure(figsize=(7, 4.6), layout="constrained")
+    figure = Figure(figsize=(9, 4.6), layout="constrained")
     axes = figure.add_subplot()
     front = {member["number"] for member in run.result["front"]}
     winner = run.result["winner"]["number"]
@@ -71,7 +71,7 @@ def _front_figure(run: RunData) -> Figure:
     _scale(axes, "y", [record.objective(y_name) for record in shown], y_name)
     steps = run.result["front"][0]["steps"] if run.result["front"] else 0
     axes.set_title(f"{run.result['spec']['name']}: {len(shown)} candidates after {steps} training steps", loc="left")
-    axes.legend(loc="best")
+    figure.legend(loc="outside right upper")
     return figure
 
 

@@ -72,7 +72,18 @@ def test_a_folder_that_no_run_wrote_is_left_alone(tmp_path: Path, capsys: pytest
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-@pytest.mark.parametrize("arguments", [["automl"], ["automl", "--spec"], ["frobnicate"], ["automl", "--what", "x"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["automl"],
+        ["automl", "--spec"],
+        ["frobnicate"],
+        ["automl", "--what", "x"],
+        ["automl", "--spec", DEMO, "--time-limit", "5parsecs"],
+        ["automl", "--spec", DEMO, "--host-devices", "0"],
+        ["automl", "--spec", "no such file.yaml"],
+    ],
+)
 def test_a_wrong_command_line_is_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]):
     assert main(arguments) == 2
     assert "error:" in capsys.readouterr().err
@@ -111,6 +122,11 @@ def test_ranking_by_size_alone_trains_only_the_finalists(tmp_path: Path):
     assert result["counts"]["trained"] == 1
     assert not (tmp_path / "run" / "winner").exists()
     assert result["winner"]["params"] == max(member["params"] for member in result["front"])
+
+
+def test_a_time_limit_that_is_too_short_for_anything_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert run_tiny("image", tmp_path / "run", "--quiet", "--time-limit", "1ms", verb="synth") == 1
+    assert "the time limit of 0.001 s passed" in capsys.readouterr().err
 
 
 def test_a_time_limit_leaves_a_finished_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
