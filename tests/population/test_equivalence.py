@@ -8,15 +8,19 @@ from flax import nnx
 from metagen_jax.synth import named_axes
 from tests.population.conftest import Trained, train_alone
 
+WEIGHT_TOLERANCE = 2e-5  # AdamW divides by the root of tiny second moments, so weights differ more than losses do
+
 
 @pytest.mark.parametrize("member", [0, 1, 2])
 def test_a_member_trained_alone_with_the_plain_source_has_the_same_losses_and_weights(trained: Trained, member: int):
-    losses, weights = train_alone(trained, trained.jobs[member])
-    assert losses.min() < losses[0] - 0.05  # it learns, so that the rest is not vacuous
+    job = trained.jobs[member]
+    losses, weights = train_alone(trained, job)
+    moved = max(np.abs(value - job.weights[path]).max() for path, value in weights.items())
+    assert moved > 100 * WEIGHT_TOLERANCE  # it was trained, so that the rest is not vacuous
     np.testing.assert_allclose(trained.losses[:, member], losses, rtol=1e-5)
     assert weights.keys() == trained.weights[member].keys()
     for path, value in weights.items():
-        np.testing.assert_allclose(trained.weights[member][path], value, atol=2e-5, err_msg=str(path))
+        np.testing.assert_allclose(trained.weights[member][path], value, atol=WEIGHT_TOLERANCE, err_msg=str(path))
 
 
 def test_the_members_are_of_different_sizes_and_learn_differently(trained: Trained):
