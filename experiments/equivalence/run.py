@@ -1,6 +1,6 @@
 """How closely does a population compute what its members compute alone?
 
-    python experiments/equivalence/run.py            # about four minutes on two cores
+    python experiments/equivalence/run.py            # about two minutes on two cores
 
 For both families of the shipped specs, random candidates of the whole space train together for 30 steps with clipping
 and weight decay, and each alone with the plain source from the same initial weights. Writes results.json beside itself.

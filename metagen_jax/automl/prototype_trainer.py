@@ -123,6 +123,8 @@ class PrototypeTrainer:
         for key, group in groups.items():
             program_key = (key, width, tuple(sorted(allocated.items())))
             if program_key not in self._programs:
+                sizes = ", ".join(f"{axis} {length}" for axis, length in allocated.items())
+                self._progress.note(f"compiling a program that holds {sizes}; this takes some seconds")
                 self._programs[program_key] = Program(self.structure(group[0]), allocated, width, self.mesh)
             program = self._programs[program_key]
             for start in range(0, len(group), program.capacity):
