@@ -1,7 +1,6 @@
 """What has to be settled about the process before JAX is imported, and what there is to say about the machine."""
 
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -42,9 +41,3 @@ def free_memory_bytes() -> int | None:
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) * 1024
     return None
-
-
-def free_disk_bytes(folder: Path) -> int:
-    """Free space where a folder is, or will be."""
-    existing = next(parent for parent in [folder.absolute(), *folder.absolute().parents] if parent.exists())
-    return shutil.disk_usage(existing).free

@@ -8,12 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from metagen_jax.automl.objectives import MEASURED
+
 COSTS = ("params", "flops", "memory_bytes", "latency_ms")
-OBJECTIVE_TO_METRIC = {
-    "validation_loss": "loss",
-    "validation_accuracy": "accuracy",
-    "bits_per_character": "bits_per_character",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +36,7 @@ class Record:
         """The value that the search saw for an objective; NaN where there is none."""
         if name in COSTS:
             return self.costs[name]
-        measured = self.scores.get(OBJECTIVE_TO_METRIC[name], [])
+        measured = self.scores.get(MEASURED[name], [])
         return measured[-1][1] if measured and self.status == "trained" else float("nan")
 
 

@@ -1,4 +1,4 @@
-"""Batches, baselines, the export: what needs no files to read."""
+"""Splits, baselines, the export: what needs no files to read."""
 
 import itertools
 import os
@@ -14,12 +14,9 @@ from metagen_jax.data import (
     ImageDataset,
     ImageSplit,
     TextDataset,
-    batch_indices,
     bigram_bits_per_character,
     majority_accuracy,
-    num_windows,
     save_npz,
-    text_windows,
 )
 from metagen_jax.data.splits import split_by_class
 
@@ -32,27 +29,6 @@ def text(train, validation, vocabulary="abcd"):
 def labelled(labels):
     labels = np.array(labels, np.int32)
     return ImageSplit(np.zeros((len(labels), 2, 2, 1), np.uint8), labels)
-
-
-def test_the_same_seed_and_step_give_the_same_batch_and_others_do_not():
-    batch = batch_indices(3, 5, 1000, 64)
-    assert (batch == batch_indices(3, 5, 1000, 64)).all()
-    assert (batch != batch_indices(3, 6, 1000, 64)).any() and (batch != batch_indices(5, 3, 1000, 64)).any()
-
-
-def test_batches_reach_every_example_evenly():
-    drawn = np.concatenate([batch_indices(0, step, 10, 100) for step in range(100)])
-    counts = np.bincount(drawn, minlength=10)
-    assert len(counts) == 10 and (abs(counts - 1000) < 150).all()  # five standard deviations of a binomial: 150
-
-
-@given(st.integers(2, 50), st.integers(1, 60))
-def test_every_window_lies_inside_the_text(num_tokens, context_window):
-    count = num_windows(num_tokens, context_window)
-    assert count == len(range(num_tokens - context_window))
-    if count:
-        windows = text_windows(np.arange(num_tokens), np.array([0, count - 1]), context_window)
-        assert windows.shape == (2, context_window + 1) and windows[-1, -1] == num_tokens - 1
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=60), st.integers(0, 3), st.integers(0, 3))

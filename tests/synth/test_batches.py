@@ -1,0 +1,63 @@
+"""The batches of a rendered program: repeatable, even, inside of the data."""
+
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from metagen_jax.automl.pipeline import prepare
+from metagen_jax.spec import load_spec
+from metagen_jax.synth import codegen
+from tests.runs import ROOT
+
+
+def program(spec: str, *overrides: str) -> ModuleType:
+    space = prepare(load_spec(ROOT / "specs" / spec, overrides)).space
+    return codegen.load_module(next(iter(space.sources.values())))
+
+
+@pytest.fixture(scope="module")
+def shifting() -> ModuleType:
+    return program("image_vit_classification.yaml")
+
+
+@pytest.fixture(scope="module")
+def text() -> ModuleType:
+    return program("text_char_lm.yaml", "constraints.context_window=8")
+
+
+def test_the_same_step_gives_the_same_batch_and_another_one_does_not(shifting: ModuleType):
+    images = np.random.default_rng(0).integers(0, 256, (50, 28, 28, 1), np.uint8)
+    first, again, other = (shifting.train_batch(images, np.arange(50), step) for step in (3, 3, 4))
+    assert (first[0] == again[0]).all()
+    assert (first[1] == again[1]).all()
+    assert (first[1] != other[1]).any()
+    assert (shifting.train_batch(images, np.arange(50), 3, seed=1)[1] != first[1]).any()
+
+
+def test_a_shift_moves_an_image_by_a_few_pixels_and_changes_none(shifting: ModuleType):
+    images = np.zeros((1, 28, 28, 1), np.uint8)
+    images[0, 14, 14] = 200
+    batch, _ = shifting.train_batch(images, np.zeros(1, np.int32), 0)
+    assert batch.shape == (shifting.BATCH_SIZE, 28, 28, 1)
+    rows, columns = np.argwhere(batch[..., 0] == 200)[:, 1:].T
+    assert len(rows) == shifting.BATCH_SIZE == (batch > 0).sum()
+    for positions in (rows, columns):
+        assert set(positions - 14) == set(range(-shifting.MAX_SHIFT, shifting.MAX_SHIFT + 1))
+
+
+def test_every_example_is_reached_evenly():
+    plain = program("image_digits_demo.yaml", "training.augmentation=none", "training.batch_size=100")
+    images = np.zeros((10, 8, 8, 1), np.uint8)
+    drawn = np.concatenate([plain.train_batch(images, np.arange(10), step)[1] for step in range(100)])
+    assert (abs(np.bincount(drawn, minlength=10) - 1000) < 150).all()  # five standard deviations of a binomial: 150
+
+
+def test_targets_are_the_inputs_one_token_later_and_reach_both_ends(text: ModuleType):
+    tokens = np.arange(12, dtype=np.uint8)
+    batches = [text.train_batch(tokens, step) for step in range(20)]
+    for inputs, targets in batches:
+        assert inputs.shape == targets.shape == (text.BATCH_SIZE, 8)
+        assert (targets == inputs + 1).all()
+    assert min(inputs.min() for inputs, _ in batches) == 0
+    assert max(targets.max() for _, targets in batches) == 11
