@@ -31,5 +31,5 @@ def _pair_codes(tokens: np.ndarray, vocabulary_size: int) -> np.ndarray:
 
 def majority_accuracy(dataset: ImageDataset, split: str = "validation") -> float:
     """Returns the accuracy of always answering the most frequent class of the training split."""
-    majority = np.bincount(dataset.train.labels).argmax()
+    majority = np.argmax(np.bincount(dataset.train.labels))
     return float((getattr(dataset, split).labels == majority).mean())

@@ -167,13 +167,13 @@ class SearchSpace:
     def _within(self, costs: Costs) -> np.ndarray:
         """`(N,)` bool, True where every limit is kept."""
         inside = [np.asarray(limit.excess(costs)) <= 0 for limit in self.limits]
-        return np.logical_and.reduce([np.ones(len(costs.params), bool), *inside])
+        return np.all(np.stack([np.ones(len(costs.params), bool), *inside]), axis=0)
 
     def _nothing_feasible(self, costs: Costs) -> InfeasibleError:
         inside = [np.asarray(limit.excess(costs)) <= 0 for limit in self.limits]
         lines = ["no network of this search space is within the limits"]
         for number, limit in enumerate(self.limits):
-            rest = np.logical_and.reduce([np.ones(len(costs.params), bool), *inside[:number], *inside[number + 1 :]])
+            rest = np.all(np.stack([np.ones(len(costs.params), bool), *inside[:number], *inside[number + 1 :]]), axis=0)
             if inside[number].all() or not rest.any():
                 continue
             nearest = limit.nearest(np.asarray(limit.measure(costs))[rest])
