@@ -121,6 +121,7 @@ class _Runner:
         self._timing: dict[str, float] = {}
         run_key, self._search_key = jax.random.split(jax.random.key(self._spec.seed))
         self._deadline_share = SEARCH_SHARE
+        self._baseline = self._modality.baseline(self._dataset)
         self._trainer = PrototypeTrainer(
             self._space, self._dataset, run_key, population_mesh(options.num_devices), self._progress, self._check_time
         )
@@ -241,8 +242,8 @@ class _Runner:
             flops=winner.costs["flops"],
             validation=final.metrics,
             test=test,
-            baseline_name=self._modality.baseline(self._dataset)[0],
-            baseline=self._modality.baseline(self._dataset)[1],
+            baseline_name=self._baseline[0],
+            baseline=self._baseline[1],
             prototype_steps=self._spec.search.prototype_steps,
             prototype_losses=tuple(winner.losses),
             training_steps=final.scores[-1].step,
@@ -273,7 +274,7 @@ class _Runner:
     ) -> dict[str, Any]:
         statuses = [candidate.status for candidate in searched.candidates]
         share, counted = self._space.feasible_share()
-        name, baseline = self._modality.baseline(self._dataset)
+        name, baseline = self._baseline
         return {
             "schema_version": RESULT_SCHEMA_VERSION,
             "status": "finished" if not searched.stopped else f"finished, search stopped early: {searched.stopped}",

@@ -17,7 +17,7 @@ class Progress(Protocol):
     def stage(self, title: str, total: int) -> None:
         """A stage of `total` units of work begins."""
 
-    def advance(self, units: int, message: str = "") -> None:
+    def advance(self, units: int) -> None:
         """Some units of the stage are done."""
 
     def trained(self, candidates: list[Candidate]) -> None:
@@ -31,7 +31,7 @@ class Silent:
 
     def stage(self, title: str, total: int) -> None: ...
 
-    def advance(self, units: int, message: str = "") -> None: ...
+    def advance(self, units: int) -> None: ...
 
     def trained(self, candidates: list[Candidate]) -> None: ...
 
@@ -55,8 +55,8 @@ class Logged:
         self._log("stage", title=title, total=total)
         self._inner.stage(title, total)
 
-    def advance(self, units: int, message: str = "") -> None:
-        self._inner.advance(units, message)
+    def advance(self, units: int) -> None:
+        self._inner.advance(units)
 
     def trained(self, candidates: list[Candidate]) -> None:
         for candidate in candidates:

@@ -94,7 +94,7 @@ class PrototypeTrainer:
     def train_prototypes(self, candidates: Sequence[Candidate], steps: int) -> None:
         """Trains the candidates for `steps` steps and writes losses, scores and status into them."""
         for chunk, program in self._chunks(candidates, self._space.allocated, WIDTH):
-            self._train(program, chunk, Length(steps), self._search_examples())
+            self._train(program, chunk, Length(steps), self._space.modality.search_examples)
             self._progress.trained(chunk)
 
     def train_finalists(self, finalists: Sequence[Candidate], steps: int) -> list[Weights]:
@@ -109,9 +109,6 @@ class PrototypeTrainer:
             cut = program.weights(population, [candidate.blueprint.sizes for candidate in chunk])
             trained |= {candidate.number: weights for candidate, weights in zip(chunk, cut, strict=True)}
         return [trained[candidate.number] for candidate in finalists]
-
-    def _search_examples(self) -> int | None:
-        return self._space.modality.search_examples
 
     def _chunks(
         self, candidates: Sequence[Candidate], allocated: dict[str, int], width: int

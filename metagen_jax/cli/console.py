@@ -60,7 +60,7 @@ class RunConsole:
             self._bar.start()
             self._task = self._bar.add_task(title, total=total, best=self._best)
 
-    def advance(self, units: int, message: str = "") -> None:
+    def advance(self, units: int) -> None:
         self._done += units
         if self._bar is not None:
             self._bar.update(self._task, advance=units, best=self._best)
