@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from metagen_jax.search.evolution import EvolutionState, evolution
 from metagen_jax.search.pareto import (
+    best_first,
     constrained_domination,
     crowding_distance,
     crowding_distance_by_front,
@@ -13,20 +14,27 @@ from metagen_jax.search.pareto import (
     pareto_mask,
 )
 from metagen_jax.search.random_search import random_search
-from metagen_jax.search.strategy import DiscreteSpace, SearchStrategy, StrategyConstructor
+from metagen_jax.search.space import Categorical, Choice, Continuous, Integer, Space, discrete_space
+from metagen_jax.search.strategy import SearchStrategy, StrategyConstructor
 
 STRATEGIES: Mapping[str, StrategyConstructor] = MappingProxyType({"evolution": evolution, "random": random_search})
 """Every strategy by the name that a spec gives it; all constructors take the same arguments."""
 
 __all__ = [
     "STRATEGIES",
-    "DiscreteSpace",
+    "Categorical",
+    "Choice",
+    "Continuous",
     "EvolutionState",
+    "Integer",
     "SearchStrategy",
+    "Space",
     "StrategyConstructor",
+    "best_first",
     "constrained_domination",
     "crowding_distance",
     "crowding_distance_by_front",
+    "discrete_space",
     "evolution",
     "hypervolume_2d",
     "non_dominated_rank",

@@ -1,34 +1,33 @@
-"""A (mu + lambda) evolution strategy over the dimensions of a discrete space, for budgets of a few dozen evaluations."""
+"""A (mu + lambda) evolution strategy over the dimensions of a space, for budgets of a few dozen evaluations."""
 
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from metagen_jax.search.pareto import crowding_distance_by_front, is_usable, non_dominated_rank
+from metagen_jax.search.pareto import best_first, is_usable
 from metagen_jax.search.sampling import draw_uniform, sample_uniform, sample_unseen, scale_to_index, spread_out
-from metagen_jax.search.seen import Seen, genotype_codes, is_repeat, nothing_seen, remember
-from metagen_jax.search.strategy import DiscreteSpace, SearchStrategy, check_settings, check_told
+from metagen_jax.search.seen import Seen, archive_size, genotype_codes, is_repeat, nothing_seen, remember
+from metagen_jax.search.space import Space
+from metagen_jax.search.strategy import SearchStrategy, check_settings, check_told
+from metagen_jax.search.variation import mutate
 
 CANDIDATES_PER_PROPOSAL = 16  # so that enough of them are feasible and new
 TOURNAMENT_SIZE = 2  # a parent is the best of this many drawn survivors
 CROSSOVER_RATE = 0.5  # share of children with two parents
-LOWEST_RATE = 0.2  # mutation rate of the most careful child, over D: with the forced change it changes one dimension
-HIGHEST_RATE = 0.3  # mutation rate of the boldest child
-STEP_STOP_RATE = 0.5  # a step in an ordered dimension goes on with one minus this: 1 half of the time, 2 a quarter...
 
 
 class EvolutionState(NamedTuple):
     """The survivors and what was already tried. P: survivors (mu), D: genotype length, M: objectives."""
 
-    parents: jax.Array  # (P, D) int32, best first
+    parents: jax.Array  # (P, D), best first
     losses: jax.Array  # (P, M) float32
     violations: jax.Array  # (P,) float32
     valid: jax.Array  # (P,) bool, True for a survivor, False for an empty place; survivors come first
     seen: Seen
 
 
-def evolution(space: DiscreteSpace, *, population_size: int, num_objectives: int, capacity: int) -> SearchStrategy:
+def evolution(space: Space, *, population_size: int, num_objectives: int, capacity: int) -> SearchStrategy:
     """Breeds new genotypes from the best so far.
 
     The first population covers every dimension evenly (`spread_out`). After that each child takes its choices from
@@ -52,7 +51,8 @@ def evolution(space: DiscreteSpace, *, population_size: int, num_objectives: int
       tried twice.
 
     Examples:
-      >>> space = DiscreteSpace(num_choices=(32, 32), ordered=(True, True))
+      >>> from metagen_jax.search import discrete_space
+      >>> space = discrete_space(num_choices=(32, 32), ordered=(True, True))
       >>> strategy = evolution(space, population_size=8, num_objectives=1, capacity=80)
       >>> def generation(state, key):
       ...     genotypes, state = strategy.ask(key, state)
@@ -69,11 +69,11 @@ def evolution(space: DiscreteSpace, *, population_size: int, num_objectives: int
     def init(key: jax.Array) -> EvolutionState:
         del key  # nothing is random before the first ask
         return EvolutionState(
-            parents=jnp.zeros((num_parents, space.num_dimensions), jnp.int32),
+            parents=jnp.zeros((num_parents, space.num_dimensions), space.dtype),
             losses=jnp.full((num_parents, num_objectives), jnp.nan, jnp.float32),
             violations=jnp.full(num_parents, jnp.inf, jnp.float32),
             valid=jnp.zeros(num_parents, bool),
-            seen=nothing_seen(capacity + population_size),  # the last batch asked may not fit the budget
+            seen=nothing_seen(archive_size(space, capacity, population_size)),
         )
 
     def ask(key: jax.Array, state: EvolutionState) -> tuple[jax.Array, EvolutionState]:
@@ -95,7 +95,7 @@ def evolution(space: DiscreteSpace, *, population_size: int, num_objectives: int
 
     def tell(state: EvolutionState, genotypes: jax.Array, losses: jax.Array, violations: jax.Array) -> EvolutionState:
         check_told(space, num_objectives, genotypes, losses, violations)
-        genotypes = genotypes.astype(jnp.int32)
+        genotypes = genotypes.astype(space.dtype)
         codes = genotype_codes(space, genotypes)
         everyone = EvolutionState(
             parents=jnp.concatenate([state.parents, genotypes]),
@@ -114,7 +114,7 @@ def _num_survivors(population_size: int, num_objectives: int) -> int:
     return max(2, population_size // 4) if num_objectives == 1 else max(4, population_size // 2)
 
 
-def select_survivors(space: DiscreteSpace, state: EvolutionState, num: int) -> EvolutionState:
+def select_survivors(space: Space, state: EvolutionState, num: int) -> EvolutionState:
     """Keeps the best `num` of the candidates in a state, best first; failed ones and copies leave empty places.
 
     Args:
@@ -125,7 +125,7 @@ def select_survivors(space: DiscreteSpace, state: EvolutionState, num: int) -> E
       The state with `num` places; empty ones hold zeros, NaN losses and infinite violation.
     """
     usable = is_usable(state.losses, state.valid, state.violations)
-    order = _best_first(state.losses, usable, state.violations)
+    order = best_first(state.losses, usable, state.violations)
     parents, valid = state.parents[order], usable[order]
     # A genotype that was told twice keeps its better result. Empty places may look like a copy of one another or of a
     # real genotype; they come last, so they never displace it.
@@ -141,24 +141,17 @@ def select_survivors(space: DiscreteSpace, state: EvolutionState, num: int) -> E
     )
 
 
-def _best_first(losses: jax.Array, usable: jax.Array, violations: jax.Array) -> jax.Array:
-    """Orders rows by constrained non-dominated rank, then by falling crowding distance; unusable rows come last."""
-    rank = non_dominated_rank(losses, usable, violations)
-    finite = jnp.where(jnp.isfinite(losses), losses, 0.0)  # an infeasible row may survive without losses
-    return jnp.lexsort((-crowding_distance_by_front(finite, rank), rank))
-
-
-def breed(key: jax.Array, space: DiscreteSpace, parents: jax.Array, num_valid: jax.Array, num: int) -> jax.Array:
+def breed(key: jax.Array, space: Space, parents: jax.Array, num_valid: jax.Array, num: int) -> jax.Array:
     """Makes children by tournament, uniform crossover and mutation. The key is consumed.
 
     Args:
       key: consumed.
       space: the space, D dimensions.
-      parents: `(P, D)` int32, best first.
+      parents: `(P, D)`, best first.
       num_valid: `()` int32, how many of the parents are real.
       num: how many children.
     Returns:
-      `(num, D)` int32. Each differs from the cross of its parents in at least one dimension that can vary.
+      `(num, D)`. Each differs from the cross of its parents in at least one dimension that can vary.
     """
     key_cross, key_mutate = jax.random.split(key)
     uniform = draw_uniform(key_cross, (num, 2 * TOURNAMENT_SIZE + 1 + space.num_dimensions))
@@ -167,37 +160,3 @@ def breed(key: jax.Array, space: DiscreteSpace, parents: jax.Array, num_valid: j
     couple = parents[entrants.min(axis=2)]  # (num, 2, D); parents are sorted, so the smaller index is the better
     from_second = (crossed < CROSSOVER_RATE) & (gene < 0.5)  # (num, D)
     return mutate(key_mutate, space, jnp.where(from_second, couple[:, 1], couple[:, 0]))
-
-
-def mutate(key: jax.Array, space: DiscreteSpace, genotypes: jax.Array) -> jax.Array:
-    """Changes at least one dimension of every genotype. The key is consumed.
-
-    An unordered dimension gets any other choice; an ordered one moves up or down by a geometric step, cut at the end of
-    the range. Each genotype has its own rate, log-uniform between 0.2 / D and 0.3.
-
-    Args:
-      key: consumed.
-      space: the space, D dimensions.
-      genotypes: `(N, D)` int32.
-    Returns:
-      `(N, D)` int32.
-    """
-    rate, where, forced, value, direction, length = draw_uniform(key, (6, *genotypes.shape))
-    num_choices = jnp.array(space.num_choices, jnp.int32)[None]  # (1, D)
-    can_vary = num_choices > 1
-    lowest_rate = min(HIGHEST_RATE, LOWEST_RATE / space.num_dimensions)
-    chosen = where < lowest_rate * (HIGHEST_RATE / lowest_rate) ** rate[:, :1]  # one rate a genotype
-    winner = jnp.where(can_vary, forced, -1.0).argmax(axis=1, keepdims=True)
-    chosen |= jnp.arange(space.num_dimensions)[None] == winner
-    resampled = (genotypes + 1 + scale_to_index(value, jnp.maximum(num_choices - 1, 1))) % num_choices
-    stepped = _step(genotypes, num_choices, direction, length)
-    changed = jnp.where(jnp.array(space.ordered)[None], stepped, resampled)
-    return jnp.where(chosen & can_vary, changed, genotypes)
-
-
-def _step(genotypes: jax.Array, num_choices: jax.Array, direction: jax.Array, length: jax.Array) -> jax.Array:
-    """Moves every index up or down by a geometric step of 1 or more, cut at the ends; the last two are uniform draws."""
-    room_up = num_choices - 1 - genotypes
-    up = ((direction < 0.5) & (room_up > 0)) | (genotypes == 0)
-    step = 1 + jnp.floor(jnp.log1p(-length) / jnp.log1p(-STEP_STOP_RATE)).astype(jnp.int32)  # geometric by inversion
-    return genotypes + jnp.where(up, jnp.minimum(step, room_up), -jnp.minimum(step, genotypes))

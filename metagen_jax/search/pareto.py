@@ -191,6 +191,25 @@ def _gaps(losses: jax.Array, rank: jax.Array) -> jax.Array:
     return jnp.zeros(num_rows).at[order].set(gap)
 
 
+def best_first(losses: jax.Array, valid: jax.Array, violations: jax.Array) -> jax.Array:
+    """Orders rows by constrained non-dominated rank, then by falling crowding distance; for one objective by loss.
+
+    Args:
+      losses: `(N, M)` float, every objective minimised.
+      valid: `(N,)` bool, True for real rows.
+      violations: `(N,)` float, `<= 0` is feasible.
+    Returns:
+      `(N,)` int32, indices of rows; padding and failed rows come last.
+
+    Examples:
+      >>> best_first(jnp.array([[3.0], [1.0], [2.0]]), jnp.ones(3, bool), jnp.array([0.0, 1.0, 0.0])).tolist()
+      [2, 0, 1]
+    """
+    rank = non_dominated_rank(losses, valid, violations)
+    finite = jnp.where(jnp.isfinite(losses), losses, 0.0)  # an infeasible row may be ranked without losses
+    return jnp.lexsort((-crowding_distance_by_front(finite, rank), rank))
+
+
 def hypervolume_2d(
     losses: jax.Array, valid: jax.Array, reference_point: jax.Array, violations: jax.Array | None = None
 ) -> jax.Array:

@@ -3,11 +3,12 @@
 import jax
 
 from metagen_jax.search.sampling import sample_unseen
-from metagen_jax.search.seen import Seen, genotype_codes, nothing_seen, remember
-from metagen_jax.search.strategy import DiscreteSpace, SearchStrategy, check_settings, check_told
+from metagen_jax.search.seen import Seen, archive_size, genotype_codes, nothing_seen, remember
+from metagen_jax.search.space import Space
+from metagen_jax.search.strategy import SearchStrategy, check_settings, check_told
 
 
-def random_search(space: DiscreteSpace, *, population_size: int, num_objectives: int, capacity: int) -> SearchStrategy:
+def random_search(space: Space, *, population_size: int, num_objectives: int, capacity: int) -> SearchStrategy:
     """Draws genotypes uniformly from the feasible part of the space, each at most once.
 
     Its state is the set of genotypes seen; losses are not looked at.
@@ -25,7 +26,8 @@ def random_search(space: DiscreteSpace, *, population_size: int, num_objectives:
       Bergstra and Bengio, Random Search for Hyper-Parameter Optimization, 2012.
 
     Examples:
-      >>> space = DiscreteSpace(num_choices=(2, 3), ordered=(True, True))
+      >>> from metagen_jax.search import discrete_space
+      >>> space = discrete_space(num_choices=(2, 3), ordered=(True, True))
       >>> strategy = random_search(space, population_size=6, num_objectives=1, capacity=6)
       >>> genotypes, state = strategy.ask(jax.random.key(1), strategy.init(jax.random.key(0)))
       >>> sorted(tuple(map(int, genotype)) for genotype in genotypes)
@@ -35,7 +37,7 @@ def random_search(space: DiscreteSpace, *, population_size: int, num_objectives:
 
     def init(key: jax.Array) -> Seen:
         del key  # nothing is random before the first ask
-        return nothing_seen(capacity + population_size)  # the last batch asked may not fit the budget
+        return nothing_seen(archive_size(space, capacity, population_size))
 
     def ask(key: jax.Array, state: Seen) -> tuple[jax.Array, Seen]:
         genotypes, _ = sample_unseen(key, space, population_size, state)

@@ -7,16 +7,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from metagen_jax.search.seen import Seen, genotype_codes, is_repeat, is_seen
-from metagen_jax.search.strategy import DiscreteSpace
+from metagen_jax.search.space import Space, from_indices, from_unit, to_indices, to_unit
 
 ENUMERABLE_SIZE = 4096  # a space up to this size is its own pool, so nothing in it can be missed
 POOL_SIZE = 512  # draws a round in a larger space
 MAX_ROUNDS = 64  # rounds before settling for infeasible ones: finds feasible sets down to about one in 10,000
 
 
-def sample_uniform(key: jax.Array, space: DiscreteSpace, num: int) -> jax.Array:
-    """Draws `(num, D)` int32 genotypes, every choice equally likely, feasible or not. The key is consumed."""
-    return scale_to_index(draw_uniform(key, (num, space.num_dimensions)), jnp.array(space.num_choices)[None])
+def sample_uniform(key: jax.Array, space: Space, num: int) -> jax.Array:
+    """Draws `(num, D)` genotypes, every value of a choice equally likely, feasible or not. The key is consumed."""
+    return from_unit(space, draw_uniform(key, (num, space.num_dimensions)))
 
 
 def draw_uniform(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
@@ -34,7 +34,7 @@ def scale_to_index(uniform: jax.Array, num_choices: jax.Array) -> jax.Array:
     return jnp.minimum(index, num_choices.astype(jnp.int32) - 1)  # rounding may reach num_choices
 
 
-def violation_of(space: DiscreteSpace, genotypes: jax.Array) -> jax.Array:
+def violation_of(space: Space, genotypes: jax.Array) -> jax.Array:
     """Scores `(N, D)` genotypes with the space's limits: `(N,)` float32, 0 for feasible, +inf where the limit is NaN."""
     if space.violation is None:
         return jnp.zeros(genotypes.shape[0], jnp.float32)
@@ -42,16 +42,16 @@ def violation_of(space: DiscreteSpace, genotypes: jax.Array) -> jax.Array:
     return jnp.where(jnp.isnan(violation), jnp.inf, jnp.maximum(violation, 0.0))
 
 
-def pick_unseen(space: DiscreteSpace, pool: jax.Array, seen: Seen, num: int) -> tuple[jax.Array, jax.Array]:
+def pick_unseen(space: Space, pool: jax.Array, seen: Seen, num: int) -> tuple[jax.Array, jax.Array]:
     """Keeps the best `num` rows of a pool: unseen before repeated, less before more violating, else in pool order.
 
     Args:
       space: the space, D dimensions.
-      pool: `(P, D)` int32, at least `num` rows.
+      pool: `(P, D)`, at least `num` rows.
       seen: genotypes that count as repeated; so does a second copy within the pool.
       num: how many to keep.
     Returns:
-      `(num, D)` int32 genotypes, and `(num,)` bool, True where the genotype is feasible and unseen.
+      `(num, D)` genotypes, and `(num,)` bool, True where the genotype is feasible and unseen.
     """
     codes = genotype_codes(space, pool)
     repeated = is_seen(seen, codes) | is_repeat(codes)
@@ -62,7 +62,7 @@ def pick_unseen(space: DiscreteSpace, pool: jax.Array, seen: Seen, num: int) -> 
 
 def sample_unseen(
     key: jax.Array,
-    space: DiscreteSpace,
+    space: Space,
     num: int,
     seen: Seen,
     *,
@@ -79,18 +79,18 @@ def sample_unseen(
       space: the space, D dimensions.
       num: how many to return.
       seen: genotypes to avoid.
-      preferred: `(K, D)` int32, taken before any drawn one as far as they are feasible and unseen.
+      preferred: `(K, D)`, taken before any drawn one as far as they are feasible and unseen.
       num_good: `()` int, how many feasible and unseen ones are enough to stop drawing. None: `num`.
     Returns:
-      `(num, D)` int32 genotypes, and `(num,)` bool, True where the genotype is feasible and unseen. Good ones first.
+      `(num, D)` genotypes, and `(num,)` bool, True where the genotype is feasible and unseen. Good ones first.
     """
     if space.size <= ENUMERABLE_SIZE:
-        everything = jnp.array(_all_genotypes(space, num))
+        everything = from_indices(space, jnp.array(_all_indices(space, num)))
         pool = everything[jnp.argsort(jax.random.bits(key, everything.shape[:1]))]
         if preferred is not None:
             pool = jnp.concatenate([preferred, pool])
         return pick_unseen(space, pool, seen, num)
-    start = jnp.zeros((0, space.num_dimensions), jnp.int32) if preferred is None else preferred
+    start = jnp.zeros((0, space.num_dimensions), space.dtype) if preferred is None else preferred
     if start.shape[0] < num:
         drawn = sample_uniform(jax.random.fold_in(key, MAX_ROUNDS), space, num - start.shape[0])
         start = jnp.concatenate([start, drawn])
@@ -98,14 +98,14 @@ def sample_unseen(
     return kept[:num], good[:num]
 
 
-def _all_genotypes(space: DiscreteSpace, at_least: int) -> np.ndarray:
+def _all_indices(space: Space, at_least: int) -> np.ndarray:
     """Lists the whole space as `(max(size, at_least), D)` int32, from the start again where it is too small."""
-    index = np.arange(max(space.size, at_least)) % space.size
-    return np.stack(np.unravel_index(index, space.num_choices), axis=1).astype(np.int32)
+    index = np.arange(max(int(space.size), at_least)) % int(space.size)
+    return np.stack(np.unravel_index(index, space.counts), axis=1).astype(np.int32)
 
 
 def _draw_until_good(
-    key: jax.Array, space: DiscreteSpace, start: jax.Array, seen: Seen, num_good: jax.Array | int
+    key: jax.Array, space: Space, start: jax.Array, seen: Seen, num_good: jax.Array | int
 ) -> tuple[jax.Array, jax.Array]:
     """Improves `(K, D)` genotypes by fresh draws until `num_good` are good; returns them best first, with `(K,)` flags."""
     num_kept = start.shape[0]
@@ -124,7 +124,7 @@ def _draw_until_good(
     return jax.lax.while_loop(unfinished, one_round, unjudged)[1:]
 
 
-def spread_out(space: DiscreteSpace, pool: jax.Array, good: jax.Array, num: int) -> jax.Array:
+def spread_out(space: Space, pool: jax.Array, good: jax.Array, num: int) -> jax.Array:
     """Picks from a pool so that every single dimension is covered evenly, like a Latin hypercube.
 
     A Latin hypercube cannot promise feasible points. Instead rows are taken from a pool of feasible ones, each time the
@@ -133,16 +133,20 @@ def spread_out(space: DiscreteSpace, pool: jax.Array, good: jax.Array, num: int)
 
     Args:
       space: the space, D dimensions.
-      pool: `(P, D)` int32, best first, at least `num` rows.
+      pool: `(P, D)`, best first, at least `num` rows.
       good: `(P,)` bool; the others are taken in turn, and only where the good ones do not suffice.
       num: how many to pick.
     Returns:
-      `(num, D)` int32.
+      `(num, D)`.
     References:
       McKay, Beckman and Conover, A Comparison of Three Methods for Selecting Values of Input Variables, 1979.
     """
-    num_strata = np.minimum(num, space.num_choices)  # (D,)
-    strata = pool * num_strata[None] // np.array(space.num_choices)[None]  # (P, D)
+    num_strata = np.where(space.is_continuous, num, np.minimum(num, space.counts))  # (D,)
+    strata = to_indices(space, pool) * num_strata[None] // space.counts[None]  # (P, D)
+    if not space.is_discrete:
+        in_range = jnp.floor(to_unit(space, pool) * num_strata[None].astype(np.float32)).astype(jnp.int32)
+        in_range = jnp.minimum(in_range, num_strata[None] - 1)
+        strata = jnp.where(jnp.array(space.is_continuous)[None], in_range, strata)
     dimensions = jnp.arange(space.num_dimensions)
     penalty = jnp.where(good, 0.0, 1e6 * (1.0 + jnp.arange(pool.shape[0])))
 

@@ -14,7 +14,7 @@ import numpy as np
 from flax import nnx
 
 from metagen_jax.errors import InfeasibleError
-from metagen_jax.search import DiscreteSpace
+from metagen_jax.search import Space, discrete_space
 from metagen_jax.spec import ModelSpec
 from metagen_jax.synth import codegen, named_axes
 from metagen_jax.synth.architecture import Blueprint
@@ -81,9 +81,9 @@ class SearchSpace:
         return limits_of(self.spec)
 
     @functools.cached_property
-    def discrete(self) -> DiscreteSpace:
+    def discrete(self) -> Space:
         """The space as the strategies see it."""
-        return DiscreteSpace(
+        return discrete_space(
             num_choices=tuple(len(dimension.values) for dimension in self.dimensions),
             ordered=tuple(dimension.ordered for dimension in self.dimensions),
             violation=self.violation,

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metagen_jax.search import DiscreteSpace, crowding_distance, evolution, non_dominated_rank
-from metagen_jax.search.evolution import mutate
+from metagen_jax.search import crowding_distance, discrete_space, evolution, non_dominated_rank
+from metagen_jax.search.variation import mutate
 
-SPACE = DiscreteSpace((7, 7, 5, 1, 2), (True, True, False, True, False))
+SPACE = discrete_space((7, 7, 5, 1, 2), (True, True, False, True, False))
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metagen_jax.search import DiscreteSpace
+from metagen_jax.search import discrete_space
 from metagen_jax.search.sampling import ENUMERABLE_SIZE, sample_unseen, spread_out
 from metagen_jax.search.seen import genotype_codes, nothing_seen, remember
 
@@ -20,7 +20,7 @@ def on_a_diagonal(genotypes):
 
 @pytest.mark.parametrize("num_choices", [(3, 3), (3, 3, 1000)])
 def test_every_feasible_genotype_is_equally_likely(num_choices):
-    space = DiscreteSpace(num_choices, (True,) * len(num_choices), on_a_diagonal)
+    space = discrete_space(num_choices, (True,) * len(num_choices), on_a_diagonal)
     assert (space.size > ENUMERABLE_SIZE) == (len(num_choices) == 3)
     keys = jax.random.split(jax.random.key(0), 700)
     draw = jax.jit(jax.vmap(lambda key: sample_unseen(key, space, 2, NONE_SEEN)))
@@ -34,7 +34,7 @@ def test_every_feasible_genotype_is_equally_likely(num_choices):
 
 
 def test_the_last_unseen_genotype_of_a_space_is_found():
-    space = DiscreteSpace((16, 16, 16), (True,) * 3)
+    space = discrete_space((16, 16, 16), (True,) * 3)
     everything = np.stack(np.unravel_index(np.arange(4096), space.num_choices), axis=1).astype(np.int32)
     seen = remember(nothing_seen(4096), genotype_codes(space, jnp.array(np.delete(everything, 1234, axis=0))))
     genotypes, good = SAMPLE(jax.random.key(1), space, 2, seen)
@@ -43,7 +43,7 @@ def test_the_last_unseen_genotype_of_a_space_is_found():
 
 
 def test_preferred_genotypes_come_first_unless_infeasible_or_seen():
-    space = DiscreteSpace((9, 9, 100), (True,) * 3, on_a_diagonal)
+    space = discrete_space((9, 9, 100), (True,) * 3, on_a_diagonal)
     preferred = jnp.array([[0, 8, 0], [4, 4, 0], [5, 5, 0], [4, 4, 0], [6, 6, 0]], jnp.int32)
     seen = remember(nothing_seen(1), genotype_codes(space, preferred[2:3]))
     genotypes, good = SAMPLE(jax.random.key(2), space, 4, seen, preferred=preferred)
@@ -52,20 +52,20 @@ def test_preferred_genotypes_come_first_unless_infeasible_or_seen():
 
 
 def test_where_nothing_is_feasible_the_least_violating_come_first():
-    space = DiscreteSpace((50,), (True,), lambda genotypes: 1.0 + genotypes[:, 0].astype(jnp.float32))
+    space = discrete_space((50,), (True,), lambda genotypes: 1.0 + genotypes[:, 0].astype(jnp.float32))
     genotypes, good = SAMPLE(jax.random.key(3), space, 4, NONE_SEEN)
     assert genotypes[:, 0].tolist() == [0, 1, 2, 3]
     assert not good.any()
 
 
 def test_a_limit_that_is_nan_is_never_feasible():
-    space = DiscreteSpace((4,), (True,), lambda genotypes: jnp.where(genotypes[:, 0] == 2, -1.0, jnp.nan))
+    space = discrete_space((4,), (True,), lambda genotypes: jnp.where(genotypes[:, 0] == 2, -1.0, jnp.nan))
     genotypes, good = SAMPLE(jax.random.key(4), space, 2, NONE_SEEN)
     assert int(genotypes[0, 0]) == 2 and good.tolist() == [True, False]
 
 
 def test_a_population_spread_out_covers_every_choice_of_every_dimension():
-    space = DiscreteSpace((8, 4, 2, 3, 16), (True,) * 5)
+    space = discrete_space((8, 4, 2, 3, 16), (True,) * 5)
     pool, good = SAMPLE(jax.random.key(5), space, 128, NONE_SEEN)
     genotypes = np.array(spread_out(space, pool, good, 8))
     for dimension, count in enumerate(space.num_choices):
@@ -75,6 +75,6 @@ def test_a_population_spread_out_covers_every_choice_of_every_dimension():
 
 
 def test_spreading_out_takes_what_is_not_good_last_and_in_turn():
-    space = DiscreteSpace((9,), (True,))
+    space = discrete_space((9,), (True,))
     pool, good = jnp.array([[0], [0], [8], [7], [6]], jnp.int32), jnp.array([True, True, False, False, False])
     assert spread_out(space, pool, good, 4)[:, 0].tolist() == [0, 0, 8, 7]

@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metagen_jax.search import STRATEGIES, DiscreteSpace, hypervolume_2d
+from metagen_jax.search import STRATEGIES, discrete_space, hypervolume_2d
 
 NUM_SEEDS = 100
 TABLE = pathlib.Path(__file__).parent / "data" / "nas_bench_201.npz"
-CELLS = DiscreteSpace((5,) * 6, (False,) * 6)
+CELLS = discrete_space((5,) * 6, (False,) * 6)
 ROW_WEIGHTS = jnp.array([3125, 625, 125, 25, 5, 1])
 DATA_SETS = ("cifar10", "cifar100", "imagenet16_120")
 
@@ -72,7 +72,7 @@ def test_evolution_beats_random_search_on_trained_networks(row):
 
 
 def test_evolution_beats_random_search_on_an_ordered_quadratic():
-    space = DiscreteSpace((12,) * 6, (True,) * 6)
+    space = discrete_space((12,) * 6, (True,) * 6)
     centre = jnp.array([2, 9, 5, 0, 11, 7])[None]
     keys = jax.random.split(jax.random.key(1), NUM_SEEDS)
 

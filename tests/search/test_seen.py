@@ -5,19 +5,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metagen_jax.search import DiscreteSpace
+from metagen_jax.search import discrete_space
 from metagen_jax.search.seen import genotype_codes, is_repeat, is_seen, nothing_seen, remember
 
 
 def test_codes_number_the_genotypes_of_a_small_space():
-    space = DiscreteSpace((3, 4, 5), (True,) * 3)
+    space = discrete_space((3, 4, 5), (True,) * 3)
     everything = np.stack(np.unravel_index(np.arange(60), (3, 4, 5)), axis=1).astype(np.int32)
     assert genotype_codes(space, jnp.array(everything)).tolist() == list(range(60))
 
 
 @pytest.mark.parametrize("num_choices", [(2**16, 2**16), (2,) * 40, (6,) * 30, (16,) * 16])
 def test_codes_of_near_and_of_random_genotypes_differ_in_huge_spaces(num_choices):
-    space = DiscreteSpace(num_choices, (True,) * len(num_choices))
+    space = discrete_space(num_choices, (True,) * len(num_choices))
     far = np.random.default_rng(0).integers(0, num_choices, (500, len(num_choices)))
     near = (far[:1] + np.eye(len(num_choices), dtype=int)) % num_choices
     rows = np.unique(np.concatenate([far, near]), axis=0).astype(np.int32)

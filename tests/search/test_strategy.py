@@ -2,16 +2,16 @@
 
 import pytest
 
-from metagen_jax.search import DiscreteSpace
+from metagen_jax.search import discrete_space
 
 
 def test_equal_spaces_are_equal_and_hash_alike():
-    assert DiscreteSpace((2, 3), (True, False)) == DiscreteSpace((2, 3), (True, False))
-    assert hash(DiscreteSpace((2, 3), (True, False))) == hash(DiscreteSpace((2, 3), (True, False)))
+    assert discrete_space((2, 3), (True, False)) == discrete_space((2, 3), (True, False))
+    assert hash(discrete_space((2, 3), (True, False))) == hash(discrete_space((2, 3), (True, False)))
 
 
 def test_size_is_exact_where_it_exceeds_every_machine_integer():
-    assert DiscreteSpace((10,) * 30, (True,) * 30).size == 10**30
+    assert discrete_space((10,) * 30, (True,) * 30).size == 10**30
 
 
 @pytest.mark.parametrize(
@@ -29,4 +29,4 @@ def test_size_is_exact_where_it_exceeds_every_machine_integer():
 )
 def test_what_is_not_a_space_is_refused_with_the_fix(arguments, remedy):
     with pytest.raises(ValueError, match=remedy):
-        DiscreteSpace(*arguments)
+        discrete_space(*arguments)

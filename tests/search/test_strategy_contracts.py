@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metagen_jax.search import STRATEGIES, DiscreteSpace
+from metagen_jax.search import STRATEGIES, discrete_space
 
 NUM_CHOICES = (4, 5, 3, 6, 2)
 POPULATION = 6
@@ -21,9 +21,9 @@ def too_large(genotypes):
     return genotypes.sum(axis=1).astype(jnp.float32) - 9.0
 
 
-SPACE = DiscreteSpace(NUM_CHOICES, (True, False, True, True, False), too_large)
-TINY = DiscreteSpace((2, 3, 4), (True, False, True), lambda g: g.sum(axis=1).astype(jnp.float32) - 3.0)
-LARGE = DiscreteSpace(
+SPACE = discrete_space(NUM_CHOICES, (True, False, True, True, False), too_large)
+TINY = discrete_space((2, 3, 4), (True, False, True), lambda g: g.sum(axis=1).astype(jnp.float32) - 3.0)
+LARGE = discrete_space(
     (7,) * 8, (True, False) * 4, lambda g: 42.0 - g.sum(axis=1).astype(jnp.float32)
 )  # 0.05 % feasible
 TRACES: list[str] = []
@@ -192,7 +192,7 @@ def test_nothing_is_repeated_while_unseen_genotypes_exist_and_feasible_ones_come
 
 @every_strategy
 def test_a_population_larger_than_the_space_holds_all_of_it(name):
-    strategy = build(name, 1, 8, DiscreteSpace((3, 1), (True, False)))
+    strategy = build(name, 1, 8, discrete_space((3, 1), (True, False)))
     state = strategy.init(jax.random.key(12))
     for key in jax.random.split(jax.random.key(13), 2):
         genotypes, state = strategy.ask(key, state)
@@ -240,7 +240,7 @@ def test_wrong_settings_and_shapes_are_refused_with_the_fix(name):
     for setting in ({"population_size": 0}, {"num_objectives": 0}, {"capacity": 2.5}):
         with pytest.raises(ValueError, match=next(iter(setting))):
             STRATEGIES[name](SPACE, **({"population_size": 4, "num_objectives": 1, "capacity": 8} | setting))
-    with pytest.raises(ValueError, match="DiscreteSpace"):
+    with pytest.raises(ValueError, match="Integer"):
         STRATEGIES[name]((3, 3), population_size=4, num_objectives=1, capacity=8)
     strategy = build(name)
     state, genotypes = strategy.init(jax.random.key(0)), jnp.zeros((4, 5), jnp.int32)
