@@ -80,17 +80,9 @@ def is_repeat(codes: jax.Array) -> jax.Array:
 
 
 def remember(seen: Seen, codes: jax.Array) -> Seen:
-    """Adds `(N,)` codes to the set; those already in it take no room.
-
-    Raises:
-      ValueError: the batch alone exceeds the capacity.
-    """
+    """Adds `(N,)` codes to the set; those already in it take no room. Of more than it can hold, the last ones stay."""
     capacity = seen.codes.size
-    if codes.size > capacity:
-        raise ValueError(
-            f"{codes.size} genotypes at once exceed the capacity of {capacity}. "
-            f"Construct the strategy with capacity={codes.size} or more."
-        )
+    codes = codes[-capacity:]
     new = ~is_seen(seen, codes) & ~is_repeat(codes)
     position = (seen.num_added + jnp.cumsum(new) - 1) % capacity
     target = jnp.where(new, position, capacity)  # one past the end is dropped

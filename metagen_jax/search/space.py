@@ -328,7 +328,9 @@ def _continuous_to_unit(space: Space, genotypes: jax.Array) -> jax.Array:
     low, high = (jnp.array(bound)[None] for bound in space.scaled_bounds)
     is_log = jnp.array(space.is_log)[None]
     scaled = jnp.where(is_log, jnp.log(jnp.where(is_log, genotypes, 1.0)), genotypes)
-    return jnp.clip((scaled - low) / (high - low), 0.0, 1.0)
+    unit = jnp.clip((scaled - low) / (high - low), 0.0, 1.0)
+    lowest, highest = (jnp.array(end)[None] for end in _exact_ends(space))
+    return jnp.where(genotypes >= highest, 1.0, jnp.where(genotypes <= lowest, 0.0, unit))  # a logarithm may round
 
 
 def unit_to_continuous(space: Space, unit: jax.Array) -> jax.Array:
@@ -340,6 +342,12 @@ def unit_to_continuous(space: Space, unit: jax.Array) -> jax.Array:
 
 def clip_continuous(space: Space, values: jax.Array) -> jax.Array:
     """Cuts `(N, D)` float32 values off at the exact ends of their continuous ranges."""
+    low, high = _exact_ends(space)
+    return jnp.clip(values, jnp.array(low)[None], jnp.array(high)[None])
+
+
+def _exact_ends(space: Space) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of each continuous range as they were given, `(D,)` float32 twice; infinite in other dimensions."""
     ends = [(c.low, c.high) if isinstance(c, Continuous) else (-np.inf, np.inf) for c in space.choices]
     low, high = np.array(ends, np.float32).T
-    return jnp.clip(values, jnp.array(low)[None], jnp.array(high)[None])
+    return low, high

@@ -216,6 +216,19 @@ class ArchitectureSection(Section):
     )
 
 
+STRATEGIES = (
+    "predictor_guided",
+    "evolution",
+    "aging_evolution",
+    "nsga2",
+    "local_search",
+    "cma_es",
+    "sep_cma_es",
+    "random",
+)
+"""Names that `metagen_jax.search.STRATEGIES` knows."""
+
+
 class ObjectiveSection(Section):
     """One thing that the search improves."""
 
@@ -230,8 +243,10 @@ class ObjectiveSection(Section):
 class SearchSection(Section):
     """How architectures are looked for, and for how long."""
 
-    strategy: Annotated[str, Word(("evolution", "random"))] = key(
-        "evolution", "How new candidates are proposed.", "evolution"
+    strategy: Annotated[str, Word(STRATEGIES)] = key(
+        "predictor_guided",
+        "How new candidates are proposed; the default needs the fewest trainings for one and for several objectives.",
+        "evolution",
     )
     objectives: tuple[ObjectiveSection, ...] = key(
         (ObjectiveSection(metric="validation_loss"), ObjectiveSection(metric="params")),

@@ -250,11 +250,10 @@ def _found(space: SearchSpace, facts: ProjectFacts) -> str:
     if facts.num_candidates <= 1:
         return _wrapped(f"`metagen_jax` chose it for {origin} without a search and trained it. {again}")
     goals = " and ".join(f"{o.metric.replace('_', ' ')} ({o.direction}d)" for o in search.objectives)
-    method = {"evolution": "evolution", "random": "random search"}[search.strategy]
     rounds = f"{search.rounds} rounds" if search.rounds > 1 else "one round"
     return _wrapped(
         f"`metagen_jax` searched the {space.size:,} combinations of sizes and training settings that {origin} leaves open, "
-        f"by {method} in {rounds}. It trained {facts.num_candidates} of them for {facts.prototype_steps} steps each and "
+        f"by the strategy `{search.strategy}` in {rounds}. It trained {facts.num_candidates} of them for {facts.prototype_steps} steps each and "
         f"compared {goals}. The most promising were trained on, and this one was the best of them on the validation "
         f"data. {again}"
     )

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from metagen_jax.search import (
+    best_first,
     constrained_domination,
     crowding_distance,
     crowding_distance_by_front,
-    hypervolume_2d,
     non_dominated_rank,
     pareto_mask,
 )
+from metagen_jax.search.pareto import SORT_FROM, is_usable, peel_fronts
 
 NUM_ROWS = 14
 
@@ -121,25 +122,50 @@ def test_crowding_does_not_depend_on_the_order_of_rows_or_the_scale_of_objective
     np.testing.assert_allclose(measure(losses * np.float32([[8.0, 1.0, 0.25]]), real), distance, rtol=1e-6)
 
 
-def test_hypervolume_counts_the_dominated_cells_of_a_grid():
-    losses, valid, violations = batches(2)
-    reference = jnp.array([5.0, 4.0])
-    tool = jax.jit(jax.vmap(lambda *batch: hypervolume_2d(*batch[:2], reference, batch[2])))
-    measured = np.array(tool(losses, valid, violations))
-    corners = np.stack(np.meshgrid(np.arange(5), np.arange(4)), axis=-1).reshape(
-        -1, 2
-    )  # unit cells below the reference
+@pytest.mark.parametrize("num_objectives", [1, 2])
+def test_the_order_is_by_rank_then_loneliness_and_the_losses_of_infeasible_rows_do_not_matter(num_objectives):
+    losses, valid, violations = batches(num_objectives)
+    order = np.array(jax.jit(jax.vmap(best_first))(losses, valid, violations))
+    other = np.where(violations[..., None] > 0, np.nan, losses)
+    np.testing.assert_array_equal(order, jax.jit(jax.vmap(best_first))(other, valid, violations))
     for case in range(len(losses)):
-        counted = valid[case] & np.isfinite(losses[case]).all(axis=1) & (violations[case] <= 0)
-        covered = (losses[case][counted][:, None] <= corners[None]).all(axis=-1).any(axis=0)
-        assert measured[case] == covered.sum()
-    assert len(np.unique(measured)) > 5
+        ranks = slow_ranks(losses[case], valid[case], violations[case])
+        assert sorted(order[case]) == list(range(NUM_ROWS)) and (np.diff(ranks[order[case]]) >= 0).all()
+        front = np.flatnonzero((ranks == 0) & (violations[case] <= 0))
+        if len(front):
+            crowding = slow_crowding(losses[case], front)[order[case][: len(front)]]
+            assert (crowding[1:] <= crowding[:-1] + 1e-6).all()
 
 
-def test_hypervolume_of_nothing_is_zero():
-    losses, reference = jnp.array([[1.0, 1.0], [9.0, 0.0]]), jnp.array([3.0, 3.0])
-    assert hypervolume_2d(losses, jnp.zeros(2, bool), reference) == 0
-    assert hypervolume_2d(losses, jnp.array([False, True]), reference) == 0
+def test_only_as_many_fronts_are_peeled_as_are_needed():
+    losses, valid, violations = batches(2)
+    whole = np.array(jax.jit(jax.vmap(non_dominated_rank))(losses, valid, violations))
+
+    def peel(losses, valid, violations):
+        usable = is_usable(losses, valid, violations)
+        return peel_fronts(constrained_domination(losses, valid, violations), usable, 4)
+
+    part = np.array(jax.jit(jax.vmap(peel))(losses, valid, violations))
+    for all_ranks, ranks in zip(whole, part, strict=True):
+        last = np.sort(all_ranks)[3]  # the front of the fourth best row
+        np.testing.assert_array_equal(ranks, np.where(all_ranks <= last, all_ranks, NUM_ROWS))
+
+
+@pytest.mark.parametrize("spread", [20, 1_000_000])
+def test_the_front_of_a_large_batch_agrees_with_that_of_its_parts(spread):
+    rng = np.random.default_rng(3)
+    num = SORT_FROM + 100
+    losses = rng.integers(-spread, spread, (num, 2)).astype(np.float32)
+    losses[:200] = np.stack([np.arange(200), -np.arange(200)], axis=1) - spread  # a wide front, a copy of it behind
+    losses[200:400] = losses[:200]
+    losses[rng.integers(0, num, 9)] = [[np.nan, -np.inf]]
+    valid, violations = rng.random(num) < 0.9, np.where(rng.random(num) < 0.1, 1.0, -1.0).astype(np.float32)
+    front = np.array(jax.jit(pareto_mask)(losses, valid, violations))
+    counted = np.flatnonzero(valid & np.isfinite(losses).all(axis=1) & (violations <= 0))
+    a, b = losses[counted][:, None], losses[counted][None]
+    dominated = ((a <= b).all(axis=-1) & (a < b).any(axis=-1)).any(axis=0)
+    np.testing.assert_array_equal(np.flatnonzero(front), counted[~dominated])
+    assert 200 < front.sum() < 400
 
 
 def test_wrong_shapes_are_refused_with_the_fix():
@@ -157,7 +183,3 @@ def test_wrong_shapes_are_refused_with_the_fix():
             tool(jnp.zeros((3, 2)), real)
     with pytest.raises(ValueError, match=r"violations must be \(4,\)"):
         pareto_mask(jnp.zeros((4, 2)), real, jnp.zeros((4, 1)))
-    with pytest.raises(ValueError, match="exactly 2 objectives"):
-        hypervolume_2d(jnp.zeros((4, 3)), real, jnp.zeros(3))
-    with pytest.raises(ValueError, match="reference_point must be"):
-        hypervolume_2d(jnp.zeros((4, 2)), real, jnp.zeros(3))

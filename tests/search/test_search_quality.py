@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metagen_jax.search import STRATEGIES, discrete_space, hypervolume_2d
+from metagen_jax.search import STRATEGIES, discrete_space, hypervolume
 
 NUM_SEEDS = 100
 TABLE = pathlib.Path(__file__).parent / "data" / "nas_bench_201.npz"
@@ -94,7 +94,7 @@ def test_evolution_finds_a_better_front_of_accuracy_and_size_than_random_search(
     def hypervolumes(name):
         def run(key):
             losses = losses_told(name, CELLS, losses_of, 2, budget=96)(key)
-            return hypervolume_2d(losses, jnp.ones(len(losses), bool), jnp.array([20.0, 1.6]))
+            return hypervolume(losses, jnp.ones(len(losses), bool), jnp.array([20.0, 1.6]))
 
         return np.array(over_seeds(run, keys))
 

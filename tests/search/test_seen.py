@@ -37,6 +37,6 @@ def test_a_full_set_forgets_the_oldest_first_and_copies_take_no_room():
     assert contains(seen, np.uint32([1, 2, 0, 3, 9])).tolist() == [False, True, True, True, True]
 
 
-def test_a_batch_beyond_the_capacity_is_refused():
-    with pytest.raises(ValueError, match="capacity=5"):
-        remember(nothing_seen(4), jnp.arange(5, dtype=jnp.uint32))
+def test_of_a_batch_beyond_the_capacity_the_last_stay():
+    seen = remember(nothing_seen(4), jnp.arange(6, dtype=jnp.uint32))
+    assert is_seen(seen, jnp.arange(6, dtype=jnp.uint32)).tolist() == [False, False, True, True, True, True]

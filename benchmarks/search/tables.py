@@ -1,0 +1,97 @@
+"""Writes docs/benchmarks/search.md from the results of the benchmarks beside it.
+
+    python benchmarks/search/tables.py
+
+Every number on that page comes from a JSON file under `benchmarks/search/results/` or `experiments/strategies/`.
+"""
+
+import json
+import pathlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+ROOT = pathlib.Path(__file__).parents[2]
+RESULTS = pathlib.Path(__file__).parent / "results"
+PAGE = ROOT / "docs" / "benchmarks" / "search.md"
+DATA_SETS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16_120": "ImageNet16-120"}
+
+INTRODUCTION = """# How good are the searchers?
+
+Written by `python benchmarks/search/tables.py` from the results stored under `benchmarks/search/results/`; each section names the script that measured it. Peers ran in the same process run as ours. Times are from a shared machine with two cores: read them as ratios.
+"""
+
+
+def load(name: str) -> dict[str, Any]:
+    return json.loads((RESULTS / f"{name}.json").read_text())
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def where(record: dict[str, Any], *libraries: str) -> str:
+    versions = ", ".join(f"{library} {record['versions'][library]}" for library in ("jax", *libraries))
+    return f"Python {record['python']}, {versions}, {record['machine']['cores']} cores, {record['date']}."
+
+
+def nas_bench_201() -> str:
+    record = load("nas_bench_201")
+    results = record["results"]
+    rows = []
+    for name, method in results["methods"].items():
+        cells = [name]
+        for budget in ("at_50", "at_100"):
+            cells.append(" / ".join(f"{method[budget][key]['mean']:.2f}" for key in DATA_SETS))
+        p_values = [method["at_100"][key].get("p_better_than_tpe") for key in DATA_SETS]
+        cells.append("" if p_values[0] is None else " / ".join(f"{p:.1g}" for p in p_values))
+        cells.append(f"{1000 * method['seconds']['warm_a_repeat']:,.0f}")
+        rows.append(cells)
+    header = ["method", "mean best at 50", "at 100", "p, better than TPE at 100", "ms a search of 100, warm"]
+    return f"""## 50 and 100 trainings: NAS-Bench-201
+
+`python benchmarks/search/nas_bench_201.py`. Mean best validation accuracy in percent, {" / ".join(DATA_SETS.values())}, {results["repeats"]} repeats, one evaluation at a time unless stated; p is one-sided Mann-Whitney. The best cells have 91.61 / 73.49 / 46.73, and differences within the last 0.2 (0.4 for ImageNet16) are noise between training seeds. {where(record, "optuna")}
+
+{table(header, rows)}"""
+
+
+def throughput() -> str:
+    record = load("throughput")
+    batches = {name: result for name, result in record["results"].items() if name.startswith("batch_")}
+    rows = [(name.removeprefix("batch_"), f"{result['per_second']:,.0f}") for name, result in batches.items()]
+    return f"""## Candidates a second through sampling, decoding, costs and non-dominated selection
+
+`python benchmarks/search/throughput.py`, on the space of `{record["results"]["spec"]}`; no network is trained. {where(record)}
+
+{table(["batch", "candidates a second"], rows)}"""
+
+
+def real_run() -> str:
+    record = json.loads((ROOT / "experiments" / "strategies" / "results.json").read_text())
+    rows = []
+    for name, result in record["summary"].items():
+        cells = [name, str(int(result["seeds"]))]
+        for metric in ("best_loss", "best_accuracy", "hypervolume"):
+            p = result.get(f"{metric}_p")
+            cells.append(f"{result[metric]:.4f}" + ("" if p is None else f" (p = {p:.2g})"))
+        rows.append(cells)
+    header = ["strategy", "seeds", "best validation loss", "best validation accuracy", "hypervolume of loss and size"]
+    return f"""## A real run: the image spec, {record["budget"]} trainings
+
+`python experiments/strategies/run.py`: the search of `{record["spec"]}` for validation loss and size in rounds of 8; means over seeds, one-sided Mann-Whitney against random. jax {record["jax"]}.
+
+{table(header, rows)}"""
+
+
+SECTIONS = (nas_bench_201, real_run, throughput)
+
+
+def page() -> str:
+    """The whole page as Markdown."""
+    return "\n".join([INTRODUCTION, *(section() for section in SECTIONS)])
+
+
+if __name__ == "__main__":
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(page())
+    print(PAGE.relative_to(ROOT))
