@@ -291,6 +291,8 @@ class _Runner:
                 "programs": self._trainer.num_programs,
             },
             "objectives": [dataclasses.asdict(objective) for objective in self._spec.search.objectives],
+            "strategy": self._spec.search.strategy,
+            "proxy": searched.proxy,
             "front": [
                 _summary(c) | {"validation": c.metrics, "steps": self._spec.search.prototype_steps} for c in front
             ],

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +13,7 @@ from metagen_jax.automl import objectives
 from metagen_jax.automl.candidate import Candidate
 from metagen_jax.automl.progress import Progress
 from metagen_jax.automl.prototype_trainer import PrototypeTrainer
-from metagen_jax.search import STRATEGIES
+from metagen_jax.search import STRATEGIES, ProxyState, SearchStrategy, is_trusted, proxy_start
 from metagen_jax.spec import Search
 from metagen_jax.synth.space import SearchSpace
 
@@ -25,11 +26,13 @@ class SearchResult:
       candidates: all that were proposed and within the limits, in order.
       num_infeasible: proposals outside the limits, which were not built.
       stopped: why the search ended before its budget, or an empty text.
+      proxy: how well the spec's proxy ranked the candidates by the first objective; None without a proxy.
     """
 
     candidates: list[Candidate]
     num_infeasible: int = 0
     stopped: str = ""
+    proxy: dict[str, Any] | None = None
 
 
 class ArchitectureSearchEngine:
@@ -51,11 +54,24 @@ class ArchitectureSearchEngine:
         self._trainer = trainer
         self._key = key
         self._progress = progress
-        self._strategy = STRATEGIES[search.strategy](
-            space.discrete,
-            population_size=math.ceil(search.budget / search.rounds),
-            num_objectives=len(search.objectives),
-            capacity=search.budget + math.ceil(search.budget / search.rounds),
+        self._strategy = self._build_strategy()
+
+    def _build_strategy(self) -> SearchStrategy:
+        search = self._search
+        round_size, num_objectives = math.ceil(search.budget / search.rounds), len(search.objectives)
+        capacity = search.budget + round_size
+        strategy = STRATEGIES[search.strategy](
+            self._space.discrete, population_size=round_size, num_objectives=num_objectives, capacity=capacity
+        )
+        if search.proxy == "none":
+            return strategy
+        return proxy_start(
+            strategy,
+            self._space.discrete,
+            lambda genotypes: -getattr(self._space.cost(genotypes), search.proxy),
+            num_initial=round_size,
+            num_objectives=num_objectives,
+            capacity=capacity,
         )
 
     def run(self, record: Callable[[list[Candidate]], None], result: SearchResult) -> None:
@@ -82,6 +98,14 @@ class ArchitectureSearchEngine:
             result.candidates += candidates
             told = self._told(candidates)
             state = tell(state, *told)
+            if self._search.proxy != "none":
+                result.proxy = self._judge_proxy(state)
+
+    def _judge_proxy(self, state: ProxyState) -> dict[str, Any]:
+        correlation, trusted = float(state.agreement), bool(is_trusted(state))
+        verdict = "trusted" if trusted else "not trusted"
+        self._progress.note(f"rank correlation of {self._search.proxy} with quality: {correlation:.2f}, {verdict}")
+        return {"name": self._search.proxy, "rank_correlation": correlation, "trusted": trusted}
 
     def _unseen(self, genotypes: np.ndarray, seen: set[tuple[int, ...]]) -> Iterator[np.ndarray]:
         for genotype in genotypes:

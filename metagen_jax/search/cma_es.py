@@ -156,10 +156,11 @@ def normal_search(
     """
     mean, step = _encoded_start(space, initial_mean), _checked_step(initial_step)
     n = mean.size
-    smallest_generation = 4 + int(3 * math.log(n))  # Hansen's default
-    asks_per_generation = -(-smallest_generation // population_size)
+    default_generation = 4 + int(3 * math.log(n))  # Hansen's
+    asks_per_generation = max(1, round(default_generation / population_size))
+    smallest_generation = min(default_generation, asks_per_generation * population_size)
     num_ahead = asks_per_generation * population_size if asks_per_generation > 1 else 0
-    smallest = smallest_deviations(space, chance=1.0 / (n * max(population_size, smallest_generation)))
+    smallest = smallest_deviations(space, chance=1.0 / (n * asks_per_generation * population_size))
     must_filter = space.is_discrete or space.violation is not None
 
     def init(key: jax.Array) -> CmaEsState:

@@ -11,7 +11,7 @@ from metagen_jax.search.pareto import check_batch, pareto_mask
 class KneePoint(NamedTuple):
     """Where the knee of a front is, if there is a front."""
 
-    index: jax.Array  # () int32, the row; 0 where there is none
+    row: jax.Array  # () int32; 0 where there is none
     exists: jax.Array  # () bool, False if no row is feasible and finite
 
 
@@ -38,7 +38,7 @@ def knee_point(losses: jax.Array, valid: jax.Array, violations: jax.Array | None
 
     Examples:
       >>> losses = jnp.array([[0.0, 10.0], [1.0, 2.0], [10.0, 0.0], [9.0, 9.0]])
-      >>> int(knee_point(losses, jnp.ones(4, bool)).index)
+      >>> int(knee_point(losses, jnp.ones(4, bool)).row)
       1
       >>> bool(knee_point(losses, jnp.zeros(4, bool)).exists)
       False
@@ -49,6 +49,6 @@ def knee_point(losses: jax.Array, valid: jax.Array, violations: jax.Array | None
     span = jnp.where(front[:, None], losses, -jnp.inf).max(axis=0) - lowest
     scaled = (losses - lowest[None]) / jnp.where(span > 0, span, 1.0)[None]
     height = jnp.where(front, scaled.sum(axis=1), jnp.inf)
-    index = jnp.lexsort((*losses.T[::-1], height, ~front))[0]
+    row = jnp.lexsort((*losses.T[::-1], height, ~front))[0]
     exists = front.any()
-    return KneePoint(jnp.where(exists, index, 0).astype(jnp.int32), exists)
+    return KneePoint(jnp.where(exists, row, 0).astype(jnp.int32), exists)

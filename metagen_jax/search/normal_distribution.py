@@ -189,14 +189,23 @@ def update(covariance: Covariance, normal: Normal, points: jax.Array, count: jax
     samples, square = samples * shrink[:, None], square * shrink**2
 
     average = (jnp.maximum(rates.weights, 0.0)[:, None] * samples).sum(axis=0)
-    direction = average * jnp.sqrt(n / _random_square(samples, square, count, rates.mu_eff))
+    expected = _random_square(samples, square, count, rates.mu_eff)
+    floor = n * (1.0 / rates.mu_eff - (1 - 1 / rates.mu_eff) / (count - 1.0).astype(jnp.float32))
+    floor = jnp.maximum(floor, 1e-30)
+    import os
+
+    MODE = int(os.environ.get("MODE", "0"))
+    direction = average * jnp.sqrt(
+        n / (jnp.maximum(expected, floor) if MODE >= 2 else floor if MODE == -1 else expected)
+    )
+    cdir = average * jnp.sqrt(n / (jnp.maximum(expected, floor) if MODE >= 1 else floor if MODE == -1 else expected))
     step_path = (1.0 - rates.c_sigma) * normal.step_path
     step_path += jnp.sqrt(rates.c_sigma * (2.0 - rates.c_sigma)) * direction
     relative_length = jnp.sqrt((step_path**2).sum()) / _expected_length(n)
     settled = jnp.sqrt(1.0 - (1.0 - rates.c_sigma) ** (2.0 * (normal.generation + 1).astype(jnp.float32)))
     stalled = relative_length >= (1.4 + 2.0 / (n + 1.0)) * settled  # sigma is far too small: wait for it
     push = jnp.where(stalled, 0.0, jnp.sqrt(rates.c_c * (2.0 - rates.c_c)))
-    path = (1.0 - rates.c_c) * path + push * direction
+    path = (1.0 - rates.c_c) * path + push * cdir
 
     lost = jnp.where(stalled, rates.c_1 * rates.c_c * (2.0 - rates.c_c), 0.0)
     balance = jnp.where(rates.weights < 0.0, n / jnp.maximum(square, ALMOST_ZERO), 1.0)
@@ -215,7 +224,16 @@ def update(covariance: Covariance, normal: Normal, points: jax.Array, count: jax
         covariance_path=moved[1],
         generation=normal.generation + 1,
     )
-    return _keep_deviations(covariance, changed, smallest)
+    return _if_finite(covariance, _keep_deviations(covariance, changed, smallest), normal)
+
+
+def _if_finite(covariance: Covariance, changed: Normal, before: Normal) -> Normal:
+    """Starts again without correlations where float32 no longer holds them, as after many rounds without progress."""
+    finite = jnp.isfinite(changed.factor).all() & jnp.isfinite(changed.mean).all() & jnp.isfinite(changed.step)
+    uncorrelated = covariance.stretch(covariance.identity(before.mean.size), covariance.deviations(before.factor))
+    nothing = jnp.zeros_like(before.mean)
+    again = before._replace(factor=uncorrelated, step_path=nothing, covariance_path=nothing)
+    return jax.tree.map(lambda new, old: jnp.where(finite, new, old), changed, again)
 
 
 def _longest(num_coordinates: int) -> float:

@@ -30,8 +30,8 @@ class Nsga2State(NamedTuple):
     losses: jax.Array  # (P, M) float32
     violations: jax.Array  # (P,) float32
     valid: jax.Array  # (P,) bool, True for a survivor, False for an empty place; survivors come first
-    strata: jax.Array | None  # (N, D) int32, a permutation in each column: the Latin hypercube of the first population
-    seen: Seen | None  # None where the space is continuous and everything in it feasible; then there are strata
+    strata: jax.Array  # (N, D) int32, a permutation in each column: the Latin hypercube of the first population
+    seen: Seen  # both are there in every space, but only one is in use, and the other has no rows
 
 
 def nsga2(
@@ -96,10 +96,9 @@ def nsga2(
     def breed(key: jax.Array, state: Nsga2State, num: int) -> jax.Array:
         key_parents, key_cross, key_mutate, key_change = jax.random.split(key, 4)
         first, second = draw_couples(key_parents, state.parents, state.valid.sum(), (num + 1) // 2)
-        children = simulated_binary_crossover(key_cross, space, first, second, rate=crossover_rate, eta=crossover_eta)
-        children = polynomial_mutation(
-            key_mutate, space, jnp.concatenate(children)[:num], rate=mutation_rate, eta=mutation_eta
-        )
+        crossed = simulated_binary_crossover(key_cross, space, first, second, rate=crossover_rate, eta=crossover_eta)
+        children = jnp.concatenate(crossed)[:num]
+        children = polynomial_mutation(key_mutate, space, children, rate=mutation_rate, eta=mutation_eta)
         repeated = _repeats(genotype_codes(space, children), genotype_codes(space, state.parents))
         changed = mutate_one_dimension(key_change, space, children, eta=mutation_eta)
         return jnp.where(repeated[:, None], changed, children)
@@ -110,8 +109,8 @@ def nsga2(
             losses=jnp.full((population_size, num_objectives), jnp.nan, jnp.float32),
             violations=jnp.full(population_size, jnp.inf, jnp.float32),
             valid=jnp.zeros(population_size, bool),
-            strata=_latin_strata(key, population_size, space.num_dimensions) if is_free else None,
-            seen=None if is_free else nothing_seen(archive_size(space, capacity, population_size)),
+            strata=_latin_strata(key, population_size if is_free else 0, space.num_dimensions),
+            seen=nothing_seen(0 if is_free else archive_size(space, capacity, population_size)),
         )
 
     def ask_freely(key: jax.Array, state: Nsga2State) -> tuple[jax.Array, Nsga2State]:
@@ -142,7 +141,7 @@ def nsga2(
             losses=jnp.concatenate([state.losses, losses.astype(jnp.float32)]),
             violations=jnp.concatenate([state.violations, violations.astype(jnp.float32)]),
             valid=jnp.concatenate([state.valid, jnp.ones(genotypes.shape[0], bool)]),
-            seen=None if is_free else remember(state.seen, genotype_codes(space, genotypes)),
+            seen=state.seen if is_free else remember(state.seen, genotype_codes(space, genotypes)),
         )
         return _survivors(space, everyone, population_size)
 

@@ -45,6 +45,7 @@ def proxy_start(
     pool_size: int = 1000,
     control_share: float = 0.5,
     trusted_share: float = 0.2,
+    objective: int = 0,
 ) -> SearchStrategy:
     """Wraps a strategy so that a proxy (a parameter count, say) draws its first genotypes, and later ones if it proves good.
 
@@ -63,10 +64,11 @@ def proxy_start(
       pool_size: how many feasible genotypes the proxy scores for one draw.
       control_share: of the first genotypes, drawn without the proxy: 0 to 1.
       trusted_share: of later batches, drawn by the proxy while it is trusted: 0 to 1.
+      objective: the column of the losses that the proxy is a guess of.
     Returns:
       A strategy of the same batch size, whose state is a `ProxyState`.
     Raises:
-      ValueError: a count is not positive or a share lies outside 0 to 1.
+      ValueError: a count is not positive, a share lies outside 0 to 1, or there is no such objective.
     References:
       Abdelfattah et al., Zero-Cost Proxies for Lightweight NAS, 2021, sec. 4.3 (warm-up and move proposal); that proxies
       lose their ranking on other tasks: White et al., A Deeper Look at Zero-Cost Proxies for Lightweight NAS, 2022.
@@ -91,6 +93,8 @@ def proxy_start(
     """
     check_counts(num_initial=num_initial, num_objectives=num_objectives, capacity=capacity, pool_size=pool_size)
     _check_shares(control_share=control_share, trusted_share=trusted_share)
+    if not 0 <= objective < num_objectives:
+        raise ValueError(f"objective must be from 0 to {num_objectives - 1}, got {objective!r}. 0 is the first column.")
     batch_size = batch_size_of(strategy)
     num_proposed = round(num_initial * (1 - control_share))
     num_kept = min(capacity, MEMORY)
@@ -143,7 +147,8 @@ def proxy_start(
             ring.at[place[-num_kept:]].set(rows[-num_kept:]) for ring, rows in zip(kept, told, strict=True)
         )
         num_told = state.num_told + genotypes.shape[0]
-        agreement, lower_bound = rank_agreement(scores, losses, jnp.arange(num_kept) < num_told, violations)
+        guessed = losses[:, objective : objective + 1]
+        agreement, lower_bound = rank_agreement(scores, guessed, jnp.arange(num_kept) < num_told, violations)
         seen = remember(state.seen, genotype_codes(space, genotypes))
         return ProxyState(start, scores, losses, violations, num_told, agreement, lower_bound, seen)
 

@@ -195,6 +195,7 @@ def _resolve(spec: SpecFile, file: str, locations: Locations) -> plain.ModelSpec
         ),
         search=plain.Search(
             strategy=search.strategy,
+            proxy=search.proxy,
             objectives=tuple(
                 plain.Objective(each.metric, each.direction or DIRECTIONS[each.metric]) for each in search.objectives
             ),

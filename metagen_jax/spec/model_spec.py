@@ -113,9 +113,13 @@ class Objective:
 
 @dataclass(frozen=True)
 class Search:
-    """How architectures are looked for; `budget` counts trained candidates, over all rounds."""
+    """How architectures are looked for; `budget` counts trained candidates, over all rounds.
+
+    `proxy` is "none" or the cost of which more is guessed to be better, in the first round.
+    """
 
     strategy: str
+    proxy: str
     objectives: tuple[Objective, ...]
     budget: int
     rounds: int

@@ -248,6 +248,12 @@ class SearchSection(Section):
         "How new candidates are proposed; the default needs the fewest trainings for one and for several objectives.",
         "evolution",
     )
+    proxy: Annotated[str, Word(("none", "params", "flops"))] = key(
+        "none",
+        "Draws half of the first round from candidates with much of this. The run then measures whether it ranks "
+        "candidates by the first objective; only if it surely does, later rounds may be drawn by it.",
+        "params",
+    )
     objectives: tuple[ObjectiveSection, ...] = key(
         (ObjectiveSection(metric="validation_loss"), ObjectiveSection(metric="params")),
         "1 to 3 objectives; the front holds the candidates that no other beats in all of them.",

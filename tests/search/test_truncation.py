@@ -58,13 +58,12 @@ def test_rounds_remove_what_one_by_one_removal_does(num_objectives, num_removed)
 
 @pytest.mark.parametrize("num_objectives", [1, 2, 3])
 def test_exactly_as_many_are_removed_as_asked_even_of_copies_and_grids(num_objectives):
-    losses = np.random.default_rng(0).integers(0, 3, (NUM_ROWS, num_objectives)).astype(np.float32)
-    front = np.array(non_dominated_rank(losses, jnp.ones(NUM_ROWS, bool))) == 0
-    plane = np.stack(np.meshgrid(*[np.arange(7.0)] * 2), axis=-1).reshape(-1, 2)
-    plane = np.hstack([plane, 12 - plane.sum(axis=1, keepdims=True)])[:NUM_ROWS, :num_objectives].astype(np.float32)
-    plane = plane if num_objectives == 3 else np.stack([np.arange(NUM_ROWS), -np.arange(NUM_ROWS)], 1)
-    plane = plane[:, :num_objectives].astype(np.float32) * (num_objectives > 1)
-    for losses, front in ((losses, front), (plane, np.ones(NUM_ROWS, bool))):
+    small = np.random.default_rng(0).integers(0, 3, (NUM_ROWS, num_objectives)).astype(np.float32)
+    small_front = np.array(non_dominated_rank(small, jnp.ones(NUM_ROWS, bool))) == 0
+    first, second = np.divmod(np.arange(NUM_ROWS), 7)  # a line for two objectives, a plane for three
+    even = {1: [0 * first], 2: [np.arange(NUM_ROWS), -np.arange(NUM_ROWS)], 3: [first, second, -first - second]}
+    grid = np.stack(even[num_objectives], axis=1).astype(np.float32)
+    for losses, front in ((small, small_front), (grid, np.ones(NUM_ROWS, bool))):
         for num_removed in (0, 1, front.sum() - 1, front.sum(), front.sum() + 5):
             stays = np.array(compiled()(losses, front, num_removed))
             assert stays.sum() == max(front.sum() - num_removed, 0) and not (stays & ~front).any()

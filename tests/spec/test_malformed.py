@@ -114,7 +114,11 @@ ONE_VALUE = [
     ("  augmentation: shift", "  augmentation: flip", "Known: none, shift."),
     ("  augmentation: shift", "  augmentation: none\n  schedule: cosin", "Did you mean 'cosine'?"),
     ("  augmentation: shift", "  augmentation: none\n  objective: mse", "Known: cross_entropy."),
-    ("  rounds: 2", "  rounds: 2\n  strategy: bayesian", "Known: evolution, random."),
+    (
+        "  rounds: 2",
+        "  rounds: 2\n  strategy: bayesian",
+        "Known: predictor_guided, evolution, aging_evolution, nsga2, local_search, cma_es, sep_cma_es, random.",
+    ),
     ("    - metric: params", "    - metric: parameters", "Did you mean 'params'?"),
     ("  metrics: [accuracy]", "  metrics: [acuracy]", "Did you mean 'accuracy'?"),
     # units

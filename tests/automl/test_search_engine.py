@@ -1,0 +1,59 @@
+"""The search of a run, with candidates that are judged by a formula instead of being trained."""
+
+import dataclasses
+import math
+
+import jax
+import numpy as np
+import pytest
+
+from metagen_jax.automl.candidate import FAILED, TRAINED, Candidate, Score
+from metagen_jax.automl.pipeline import Prepared, prepare
+from metagen_jax.automl.progress import Silent
+from metagen_jax.automl.search_engine import ArchitectureSearchEngine, SearchResult
+from metagen_jax.search import STRATEGIES
+from metagen_jax.spec import load_spec
+from metagen_jax.spec.schema import STRATEGIES as STRATEGY_WORDS
+from tests.runs import ROOT
+
+
+class JudgedBySize:
+    """Stands where prototypes are trained: larger networks have lower losses, and every fifth one fails."""
+
+    def train_prototypes(self, candidates: list[Candidate], steps: int) -> None:
+        for candidate in candidates:
+            candidate.status = FAILED if candidate.number % 5 == 3 else TRAINED
+            loss = 20.0 - math.log(candidate.costs["params"])
+            candidate.scores = [Score(steps, {"loss": loss})] if candidate.status == TRAINED else []
+
+
+@pytest.fixture(scope="module")
+def prepared() -> Prepared:
+    return prepare(load_spec(ROOT / "specs" / "image_digits_demo.yaml"))
+
+
+def search(prepared: Prepared, **settings) -> SearchResult:
+    changed = dataclasses.replace(prepared.spec.search, budget=7, rounds=3, **settings)
+    result = SearchResult([])
+    engine = ArchitectureSearchEngine(prepared.space, changed, JudgedBySize(), jax.random.key(0), Silent())
+    engine.run(lambda candidates: None, result)
+    return result
+
+
+def test_the_spec_knows_every_strategy_by_name():
+    assert sorted(STRATEGY_WORDS) == sorted(STRATEGIES)
+
+
+@pytest.mark.parametrize("strategy", sorted(STRATEGIES))
+def test_every_strategy_spends_the_budget_on_different_candidates_within_the_limits(prepared: Prepared, strategy: str):
+    candidates = search(prepared, strategy=strategy).candidates
+    assert len({tuple(candidate.genotype) for candidate in candidates}) == len(candidates) == 7
+    assert (np.asarray(prepared.space.violation(np.stack([c.genotype for c in candidates]))) <= 0).all()
+    assert [c.round for c in candidates] == [1, 1, 1, 2, 2, 2, 3]
+
+
+def test_a_proxy_that_ranks_well_is_found_to_do_so(prepared: Prepared):
+    result = search(prepared, strategy="random", proxy="params")
+    assert result.proxy is not None
+    assert result.proxy["rank_correlation"] == pytest.approx(1.0) and result.proxy["trusted"]
+    assert search(prepared, strategy="random").proxy is None
