@@ -1,5 +1,7 @@
 # Every target does its own set-up: a machine needs Python >= 3.11 and make, nothing else.
 PYTHON ?= python3
+# Two workers: most of the time goes into compilation, which uses one core; each worker needs about 3 GiB.
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -10,10 +12,10 @@ demo: $(INSTALLED)  ## search on handwritten digits, about a minute
 	$(BIN)/python -m metagen_jax.automl --spec specs/image_digits_demo.yaml --out runs/demo --fresh
 
 test: lint  ## lint, types, tests
-	JAX_PLATFORMS=cpu $(BIN)/python -m pytest -m "not slow"
+	JAX_PLATFORMS=cpu $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow"
 
 test-all: lint  ## the slow tests too
-	JAX_PLATFORMS=cpu $(BIN)/python -m pytest
+	JAX_PLATFORMS=cpu $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

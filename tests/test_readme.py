@@ -37,3 +37,10 @@ def test_the_links_of_the_readme_lead_somewhere(target: str):
 def test_the_output_in_the_readme_is_that_of_the_script():
     recorded = (ROOT / "docs" / "assets" / "output.txt").read_text()
     assert recorded.strip() in README
+
+
+def test_the_search_example_of_the_readme_runs():
+    (example,) = (block for block in blocks("python") if "optimize(" in block)
+    names: dict[str, object] = {}
+    exec(example, names)
+    assert names["result"].best_genotype[0] == 20

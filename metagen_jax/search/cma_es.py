@@ -8,8 +8,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metagen_jax.search.gaussian_encoding import decode, encode, encoded_centre, smallest_deviations
-from metagen_jax.search.normal_distribution import Covariance, Normal, draw_round, initial_normal, place, update
+from metagen_jax.search.gaussian_encoding import (
+    decode,
+    encode,
+    encoded_centre,
+    is_continuous_coordinate,
+    reflect,
+    smallest_deviations,
+)
+from metagen_jax.search.normal_distribution import (
+    Covariance,
+    Normal,
+    draw_round,
+    initial_normal,
+    place,
+    turn_over,
+    unfused,
+    update,
+)
 from metagen_jax.search.pareto import best_first, is_usable
 from metagen_jax.search.sampling import sample_unseen
 from metagen_jax.search.seen import Seen, archive_size, genotype_codes, is_repeat, nothing_seen, remember
@@ -25,7 +41,7 @@ FULL = Covariance(
     colour=lambda factor, rows: rows @ factor.T,
     whiten=lambda factor, rows: jax.lax.linalg.triangular_solve(factor, rows, lower=True, transpose_a=True),
     adapt=lambda factor, keep, weights, rows: factor @ _relative_factor(keep, weights, rows),
-    deviations=lambda factor: jnp.sqrt((factor**2).sum(axis=1)),
+    deviations=lambda factor: jnp.sqrt(unfused(factor**2).sum(axis=1)),
     stretch=lambda factor, by: factor * by[:, None],
     learning_speed=lambda n: 1.0,
 )
@@ -34,16 +50,25 @@ FULL = Covariance(
 def _relative_factor(keep: jax.Array, weights: jax.Array, rows: jax.Array) -> jax.Array:
     """The Cholesky factor of keep I + Z^T diag(weights) Z, which is well conditioned, as few of its terms are large."""
     change = (rows * weights[:, None]).T @ rows
-    return jax.lax.linalg.cholesky(keep * jnp.eye(rows.shape[1]) + change, symmetrize_input=False)
+    kept = jnp.where(jnp.eye(rows.shape[1], dtype=bool), keep, 0.0)
+    return jax.lax.linalg.cholesky(kept + change, symmetrize_input=False)
 
 
 class Rows(NamedTuple):
     """Evaluated genotypes in any number of places. R: places, D: dimensions, M: objectives."""
 
     genotypes: jax.Array  # (R, D)
+    points: jax.Array  # (R, n) float32, the genotypes in R^n
     losses: jax.Array  # (R, M) float32
     violations: jax.Array  # (R,) float32
     valid: jax.Array  # (R,) bool, True for a row, False for an empty place
+
+
+class Asked(NamedTuple):
+    """Samples of the distribution and the genotypes that they gave. G: size of a generation; 0 without real numbers."""
+
+    genotypes: jax.Array  # (G, D)
+    points: jax.Array  # (G, n) float32, where they were before reflection
 
 
 class CmaEsState(NamedTuple):
@@ -53,6 +78,7 @@ class CmaEsState(NamedTuple):
     has_asked: jax.Array  # () bool, False: what is told is a warm start
     samples: jax.Array  # (S, n) float32, round samples of one generation, which several asks share
     num_sampled: jax.Array  # () int32, how many of them were asked
+    asked: Asked  # of the last generation
     waiting: Rows  # told rows that are too few for an update; before the first ask the best one
     seen: Seen  # stays empty where the space is not discrete
 
@@ -64,7 +90,7 @@ def cma_es(
     num_objectives: int,
     capacity: int,
     initial_mean: Sequence[float] | None = None,
-    initial_step: float = 0.3,
+    initial_step: float = 0.2,
 ) -> SearchStrategy:
     """Samples from a normal distribution whose mean, step size and covariance follow the better half of what is told.
 
@@ -90,8 +116,8 @@ def cma_es(
     References:
       Hansen, The CMA Evolution Strategy: A Tutorial, 2016, and those of `update` and `draw_round`.
       Hamano et al., CMA-ES with Margin, 2022: discrete coordinates never freeze (`smallest_deviations`).
-      Departures: samples are orthogonal pairs of opposite sign. The distribution learns from genotypes as they were
-      evaluated, rounded and cut off at the ends of their range, so that its mean never leaves the space.
+      Departures: samples are orthogonal pairs of opposite sign. Discrete coordinates are learned as they were evaluated,
+      so rounded; real numbers beyond their range are reflected for evaluation, and learned as they were sampled.
 
     Examples:
       >>> from metagen_jax.search.space import Continuous
@@ -159,8 +185,10 @@ def normal_search(
     default_generation = 4 + int(3 * math.log(n))  # Hansen's
     asks_per_generation = max(1, round(default_generation / population_size))
     smallest_generation = min(default_generation, asks_per_generation * population_size)
-    num_ahead = asks_per_generation * population_size if asks_per_generation > 1 else 0
-    smallest = smallest_deviations(space, chance=1.0 / (n * asks_per_generation * population_size))
+    generation_size = asks_per_generation * population_size
+    num_ahead = generation_size if asks_per_generation > 1 else 0
+    num_remembered = generation_size if space.is_continuous.any() else 0
+    smallest = smallest_deviations(space, chance=1.0 / (n * generation_size))
     must_filter = space.is_discrete or space.violation is not None
 
     def init(key: jax.Array) -> CmaEsState:
@@ -171,8 +199,13 @@ def normal_search(
             has_asked=jnp.array(False),
             samples=jnp.zeros((num_ahead, n), jnp.float32),
             num_sampled=jnp.int32(0),
+            asked=Asked(
+                genotypes=jnp.full((num_remembered, space.num_dimensions), jnp.nan, jnp.float32),  # equal to nothing
+                points=jnp.zeros((num_remembered, n), jnp.float32),
+            ),
             waiting=Rows(
                 genotypes=jnp.zeros((num_places, space.num_dimensions), space.dtype),
+                points=jnp.zeros((num_places, n), jnp.float32),
                 losses=jnp.zeros((num_places, num_objectives), jnp.float32),
                 violations=jnp.zeros(num_places, jnp.float32),
                 valid=jnp.zeros(num_places, bool),
@@ -183,15 +216,19 @@ def normal_search(
     def ask(key: jax.Array, state: CmaEsState) -> tuple[jax.Array, CmaEsState]:
         key_draw, key_more = jax.random.split(key)
         state = state._replace(has_asked=jnp.array(True))
+        first = state.num_sampled
         if num_ahead:
             fresh = draw_round(key_draw, num_ahead, n)
-            ahead = jnp.where(state.num_sampled == 0, fresh, state.samples)
-            samples = jax.lax.dynamic_slice_in_dim(ahead, state.num_sampled, population_size)
-            num_sampled = (state.num_sampled + population_size) % num_ahead
-            state = state._replace(samples=ahead, num_sampled=num_sampled)
+            ahead = jnp.where(first == 0, fresh, state.samples)
+            samples = jax.lax.dynamic_slice_in_dim(ahead, first, population_size)
+            state = state._replace(samples=ahead, num_sampled=(first + population_size) % num_ahead)
         else:
             samples = draw_round(key_draw, population_size, n)
-        genotypes = decode(space, place(covariance, state.normal, samples))
+        points = place(covariance, state.normal, samples)
+        genotypes = decode(space, points)
+        if num_remembered:
+            new = Asked(genotypes, points)
+            state = state._replace(asked=jax.tree.map(lambda old, rows: _put(old, rows, first), state.asked, new))
         if not must_filter:
             return genotypes, state
         genotypes = _feasible_and_unseen(key_more, space, covariance, state, genotypes)
@@ -201,8 +238,10 @@ def normal_search(
 
     def tell(state: CmaEsState, genotypes: jax.Array, losses: jax.Array, violations: jax.Array) -> CmaEsState:
         check_told(space, num_objectives, genotypes, losses, violations)
+        genotypes = genotypes.astype(space.dtype)
         told = Rows(
-            genotypes=genotypes.astype(space.dtype),
+            genotypes=genotypes,
+            points=_points_of(space, genotypes, state.asked),
             losses=losses.astype(jnp.float32),
             violations=violations.astype(jnp.float32),
             valid=jnp.ones(genotypes.shape[0], bool),
@@ -211,10 +250,12 @@ def normal_search(
             state = state._replace(seen=remember(state.seen, genotype_codes(space, told.genotypes)))
         is_generation = genotypes.shape[0] >= smallest_generation
         rows = _best_first(space, _joined(state, told, is_generation))
-        points, count = encode(space, rows.genotypes), rows.valid.sum()
+        count = rows.valid.sum()
         is_enough = state.has_asked & (count >= (2 if is_generation else smallest_generation))
-        updated = update(covariance, state.normal, points, count, smallest)
-        started = state.normal._replace(mean=jnp.where(rows.valid[0], points[0], state.normal.mean))
+        updated = update(covariance, state.normal, rows.points, count, smallest)
+        inside, outside = reflect(space, updated.mean[None])
+        updated = turn_over(covariance, updated, inside[0], outside[0])
+        started = state.normal._replace(mean=jnp.where(rows.valid[0], rows.points[0], state.normal.mean))
         return state._replace(
             normal=_select(is_enough, updated, _select(state.has_asked, state.normal, started)),
             waiting=_left_waiting(state, rows, is_enough, is_generation),
@@ -265,6 +306,22 @@ def _feasible_and_unseen(
     centre = jnp.broadcast_to(decode(space, state.normal.mean[None]), more.shape)
     preferred = jnp.concatenate([genotypes, more, mutate(key_mutants, space, centre)])
     return sample_unseen(key_unseen, space, num, state.seen, preferred=preferred, num_good=num)[0]
+
+
+def _put(old: jax.Array, rows: jax.Array, first: jax.Array) -> jax.Array:
+    """Overwrites rows of an array from a position on."""
+    return rows if rows.shape == old.shape else jax.lax.dynamic_update_slice_in_dim(old, rows, first, axis=0)
+
+
+def _points_of(space: Space, genotypes: jax.Array, asked: Asked) -> jax.Array:
+    """Places `(N, D)` told genotypes in R^n; real numbers that were asked, where they were before reflection."""
+    points = encode(space, genotypes)
+    if not asked.points.size:
+        return points
+    same = (genotypes[:, None] == asked.genotypes[None]).all(axis=2)  # (N, G)
+    sampled = asked.points[same.argmax(axis=1)]
+    is_continuous = jnp.array(is_continuous_coordinate(space))[None]
+    return jnp.where(same.any(axis=1)[:, None] & is_continuous, sampled, points)
 
 
 def _joined(state: CmaEsState, told: Rows, is_generation: bool) -> Rows:

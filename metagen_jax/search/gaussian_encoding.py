@@ -33,8 +33,8 @@ def encode(space: Space, genotypes: jax.Array) -> jax.Array:
       >>> space = Space((Integer(1, 5), Categorical(3), Continuous(-10.0, 10.0)))
       >>> encode(space, jnp.array([[2.0, 1.0, 5.0]])).tolist()
       [[0.25, 0.0, 1.0, 0.0, 0.25]]
-      >>> decode(space, jnp.array([[0.3, 0.1, 0.4, 0.2, 0.7]])).tolist()
-      [[2.0, 1.0, 10.0]]
+      >>> decode(space, jnp.array([[0.3, 0.1, 0.4, 0.2, 0.75]])).tolist()
+      [[2.0, 1.0, 5.0]]
     """
     indices = to_indices(space, genotypes)
     scaled = indices.astype(jnp.float32) / _lengths(space)[None]
@@ -55,8 +55,8 @@ def encode(space: Space, genotypes: jax.Array) -> jax.Array:
 def decode(space: Space, points: jax.Array) -> jax.Array:
     """Turns points of R^n into the genotypes that lie nearest.
 
-    Integers are rounded, the largest coordinate of a block makes a categorical choice (the first of equal ones), and what
-    lies outside a range is taken to its end.
+    Integers are rounded and cut off at the ends of their range; the largest coordinate of a block makes a categorical
+    choice (the first of equal ones). A real number is reflected into its range (`reflect`).
 
     Args:
       space: the space, D dimensions.
@@ -64,12 +64,17 @@ def decode(space: Space, points: jax.Array) -> jax.Array:
     Returns:
       `(N, D)` of the space's type.
     """
+    points, _ = reflect(space, points)
     scaled = points if space.is_ordered.all() else points[:, _first_column(space)]  # (N, D)
     values = scaled * _lengths(space)[None]
     continuous = None
     if not space.is_discrete:
-        log = jnp.array(space.is_log)[None]
-        continuous = clip_continuous(space, jnp.where(log, jnp.exp(values), values) if space.is_log.any() else values)
+        continuous = values
+        if space.is_log.any():
+            low, high = (jnp.array(bound)[None] for bound in space.scaled_bounds)
+            exponent = jnp.clip(values, low, high)
+            continuous = jnp.where(jnp.array(space.is_log)[None], jnp.exp(exponent), values)
+        continuous = clip_continuous(space, continuous)
         if space.is_continuous.all():
             return continuous
     indices = jnp.clip(jnp.round(values), 0, jnp.array(space.counts - 1, jnp.float32)[None]).astype(jnp.int32)
@@ -78,6 +83,49 @@ def decode(space: Space, points: jax.Array) -> jax.Array:
         blocks = jnp.where(jnp.array(real)[None], points[:, columns], -jnp.inf)  # (N, D, K)
         indices = jnp.where(jnp.array(space.is_ordered)[None], indices, jnp.argmax(blocks, axis=2).astype(jnp.int32))
     return from_indices(space, indices, continuous)
+
+
+def reflect(space: Space, points: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Takes the continuous coordinates of points that lie outside their range back inside, as a mirror would.
+
+    Cutting them off would put many points on the edge, where they show neither the spread of the samples nor their
+    correlations. After one reflection, what is still outside is cut off.
+
+    Args:
+      space: the space.
+      points: `(N, n)` float32.
+    Returns:
+      `(N, n)` float32 points, and `(N, n)` bool, True where a coordinate was outside.
+    References:
+      Hansen, pycma, whose BoundTransform is a smooth version of this.
+
+    Examples:
+      >>> from metagen_jax.search.space import Continuous
+      >>> inside, was_outside = reflect(Space((Continuous(-10.0, 10.0),) * 2), jnp.array([[0.25, 0.75]]))
+      >>> inside.tolist(), was_outside.tolist()
+      ([[0.25, 0.25]], [[False, True]])
+      >>> bool(reflect(Space((Categorical(2),)), jnp.array([[5.0, -5.0]]))[1].any())
+      False
+    """
+    low, high = (jnp.array(bound)[None] for bound in _encoded_bounds(space))
+    outside = (points < low) | (points > high)
+    mirrored = jnp.where(points < low, 2.0 * low - points, 2.0 * high - points)
+    return jnp.where(outside, jnp.clip(mirrored, low, high), points), outside
+
+
+def is_continuous_coordinate(space: Space) -> np.ndarray:
+    """`(n,)` bool, True for the coordinates of continuous dimensions."""
+    return space.is_continuous[_dimension_of(space)]
+
+
+def _encoded_bounds(space: Space) -> tuple[np.ndarray, np.ndarray]:
+    """`(n,)` float32 twice, the ends of the continuous coordinates; infinite elsewhere."""
+    dimension = _dimension_of(space)
+    low, high = (
+        np.where(space.is_continuous, end / _lengths(space), limit)[dimension].astype(np.float32)
+        for end, limit in zip(space.scaled_bounds, (-np.inf, np.inf), strict=True)
+    )
+    return low, high
 
 
 def encoded_centre(space: Space) -> np.ndarray:

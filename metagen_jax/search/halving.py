@@ -152,8 +152,8 @@ def promote(losses: jax.Array, valid: jax.Array, num: int, violations: jax.Array
     check_counts(num=num)
     if violations is None:
         violations = jnp.zeros(losses.shape[0], jnp.float32)
-    order = best_first(losses, valid, violations)
-    chosen = jnp.zeros(losses.shape[0], bool).at[order[:num]].set(True)
+    order = best_first(losses, valid, violations, num)
+    chosen = jnp.zeros(losses.shape[0], bool).at[order].set(True)
     return chosen & is_usable(losses, valid, violations)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 RESOLUTION = 2.0**-25  # no deviation is smaller than this share of the mean; float32 resolves 2^-24
 SMALLEST_DEVIATION, LARGEST_DEVIATION = 1e-20, 1.0  # of a coordinate whose range has length 1
-SMALLEST_STEP = 1e-12  # of sigma alone; the factor can make a deviation smaller still
+SMALLEST_STEP, LARGEST_STEP = 1e-12, 1e3  # of sigma alone; the factor makes deviations smaller or larger still
 FASTEST_GROWTH = 1.0  # of log sigma in one update
 ALMOST_ZERO = 1e-30  # keeps a division by a length defined
 
@@ -52,6 +52,21 @@ class Rates(NamedTuple):
     c_c: jax.Array  # ()
     c_1: jax.Array  # ()
     c_mu: jax.Array  # ()
+
+
+def unfused(product: jax.Array) -> jax.Array:
+    """Rounds a product to 22 bits of mantissa, so that no compiler contracts it with a sum that follows.
+
+    LLVM turns a b + c into one operation with one rounding where both stand in the same loop, which depends on what
+    surrounds them: without this a run under `vmap` would differ in the last bit from the same run alone.
+
+    Examples:
+      >>> float(unfused(jnp.float32(1.5)))
+      1.5
+      >>> bool(unfused(jnp.float32(1 / 3)) == jnp.float32(1 / 3))
+      False
+    """
+    return jax.lax.reduce_precision(product, exponent_bits=8, mantissa_bits=22)
 
 
 def initial_normal(covariance: Covariance, mean: np.ndarray, step: float, smallest: np.ndarray) -> Normal:
@@ -98,14 +113,16 @@ def draw_round(key: jax.Array, num: int, num_coordinates: int) -> jax.Array:
     shape = (num_blocks, min(num_pairs, num_coordinates), num_coordinates)
     drawn = jax.random.normal(key, (math.prod(shape),)).reshape(shape)  # a flat draw compiles faster
     directions, _ = jnp.linalg.qr(drawn.swapaxes(1, 2))  # (blocks, n, rows), columns of length 1
-    lengths = jnp.sqrt((drawn**2).sum(axis=2, keepdims=True))
-    rows = (directions.swapaxes(1, 2) * lengths).reshape(-1, num_coordinates)[:num_pairs]
+    directions = directions.swapaxes(1, 2)
+    lengths = jnp.sqrt(unfused(drawn**2).sum(axis=2, keepdims=True))
+    sign = jnp.where((directions * drawn).sum(axis=2, keepdims=True) < 0.0, -1.0, 1.0)  # which the QR leaves open
+    rows = (directions * lengths * sign).reshape(-1, num_coordinates)[:num_pairs]
     return jnp.concatenate([rows, -rows])[:num]
 
 
 def place(covariance: Covariance, normal: Normal, samples: jax.Array) -> jax.Array:
     """Turns `(R, n)` round samples into points of the distribution."""
-    return normal.mean[None] + normal.step * covariance.colour(normal.factor, samples)
+    return normal.mean[None] + unfused(normal.step * covariance.colour(normal.factor, samples))
 
 
 def learning_rates(num_rows: int, count: jax.Array | int, num_coordinates: int, speed: float = 1.0) -> Rates:
@@ -134,8 +151,8 @@ def learning_rates(num_rows: int, count: jax.Array | int, num_coordinates: int, 
     preference = jnp.where(place_in_order <= size, jnp.log((size + 1) / 2) - jnp.log(place_in_order), 0.0)  # (R,)
     positive, negative = jnp.maximum(preference, 0.0), jnp.maximum(-preference, 0.0)
     positive = positive / jnp.maximum(positive.sum(), ALMOST_ZERO)
-    mu_eff = 1.0 / jnp.maximum((positive**2).sum(), ALMOST_ZERO)
-    mu_eff_negative = negative.sum() ** 2 / jnp.maximum((negative**2).sum(), ALMOST_ZERO)
+    mu_eff = 1.0 / jnp.maximum(unfused(positive**2).sum(), ALMOST_ZERO)
+    mu_eff_negative = negative.sum() ** 2 / jnp.maximum(unfused(negative**2).sum(), ALMOST_ZERO)
     c_1 = jnp.minimum(speed * 2.0 / ((n + 1.3) ** 2 + mu_eff), 0.5)
     c_mu = jnp.minimum(
         0.9 * (1.0 - c_1), speed * 2.0 * (0.25 + mu_eff + 1.0 / mu_eff - 2.0) / ((n + 2.0) ** 2 + mu_eff)
@@ -151,6 +168,24 @@ def learning_rates(num_rows: int, count: jax.Array | int, num_coordinates: int, 
         c_c=(4.0 + mu_eff / n) / (n + 4.0 + 2.0 * mu_eff / n),
         c_1=c_1,
         c_mu=c_mu,
+    )
+
+
+def turn_over(covariance: Covariance, normal: Normal, mean: jax.Array, outside: jax.Array) -> Normal:
+    """Reflects a distribution in the coordinates marked in `outside`, `(n,)` bool; `mean` is where its mean comes to lie.
+
+    Examples:
+      >>> from metagen_jax.search.cma_es import FULL
+      >>> normal = initial_normal(FULL, np.array([0.1, 1.2], np.float32), 0.5, np.zeros(2, np.float32))
+      >>> turned = turn_over(FULL, normal, jnp.array([0.1, 0.8]), jnp.array([False, True]))
+      >>> turned.mean.tolist() == normal.mean.tolist()
+      False
+      >>> turned.factor.tolist()
+      [[1.0, 0.0], [-0.0, -1.0]]
+    """
+    sign = jnp.where(outside, -1.0, 1.0)
+    return normal._replace(
+        mean=mean, factor=covariance.stretch(normal.factor, sign), covariance_path=sign * normal.covariance_path
     )
 
 
@@ -184,41 +219,32 @@ def update(covariance: Covariance, normal: Normal, points: jax.Array, count: jax
     whitened = covariance.whiten(normal.factor, jnp.concatenate([steps, normal.covariance_path[None]]))
     samples, path = whitened[:-1], whitened[-1]
     samples = jnp.where((jnp.arange(num_rows) < count)[:, None], samples, 0.0)
-    square = (samples**2).sum(axis=1)  # (R,)
-    shrink = jnp.minimum(1.0, _longest(n) / jnp.sqrt(jnp.maximum(square, ALMOST_ZERO)))
-    samples, square = samples * shrink[:, None], square * shrink**2
+    shrink = jnp.minimum(1.0, _longest(n) / jnp.sqrt(jnp.maximum(unfused(samples**2).sum(axis=1), ALMOST_ZERO)))
+    samples = unfused(samples * shrink[:, None])
+    square = unfused(samples**2).sum(axis=1)  # (R,)
 
-    average = (jnp.maximum(rates.weights, 0.0)[:, None] * samples).sum(axis=0)
-    expected = _random_square(samples, square, count, rates.mu_eff)
-    floor = n * (1.0 / rates.mu_eff - (1 - 1 / rates.mu_eff) / (count - 1.0).astype(jnp.float32))
-    floor = jnp.maximum(floor, 1e-30)
-    import os
-
-    MODE = int(os.environ.get("MODE", "0"))
-    direction = average * jnp.sqrt(
-        n / (jnp.maximum(expected, floor) if MODE >= 2 else floor if MODE == -1 else expected)
-    )
-    cdir = average * jnp.sqrt(n / (jnp.maximum(expected, floor) if MODE >= 1 else floor if MODE == -1 else expected))
-    step_path = (1.0 - rates.c_sigma) * normal.step_path
-    step_path += jnp.sqrt(rates.c_sigma * (2.0 - rates.c_sigma)) * direction
-    relative_length = jnp.sqrt((step_path**2).sum()) / _expected_length(n)
+    average = unfused(jnp.maximum(rates.weights, 0.0)[:, None] * samples).sum(axis=0)
+    direction = average * jnp.sqrt(n / _random_square(samples, square, count, rates.mu_eff))
+    step_path = unfused((1.0 - rates.c_sigma) * normal.step_path)
+    step_path += unfused(jnp.sqrt(rates.c_sigma * (2.0 - rates.c_sigma)) * direction)
+    relative_length = jnp.sqrt(unfused(step_path**2).sum()) / _expected_length(n)
     settled = jnp.sqrt(1.0 - (1.0 - rates.c_sigma) ** (2.0 * (normal.generation + 1).astype(jnp.float32)))
     stalled = relative_length >= (1.4 + 2.0 / (n + 1.0)) * settled  # sigma is far too small: wait for it
     push = jnp.where(stalled, 0.0, jnp.sqrt(rates.c_c * (2.0 - rates.c_c)))
-    path = (1.0 - rates.c_c) * path + push * cdir
+    path = unfused((1.0 - rates.c_c) * path) + unfused(push * direction)
 
     lost = jnp.where(stalled, rates.c_1 * rates.c_c * (2.0 - rates.c_c), 0.0)
     balance = jnp.where(rates.weights < 0.0, n / jnp.maximum(square, ALMOST_ZERO), 1.0)
     balance = jnp.where(square > ALMOST_ZERO, balance, 0.0)
-    keep = 1.0 + lost - rates.c_1 - rates.c_mu * rates.weights.sum()
+    keep = 1.0 + unfused(lost) - rates.c_1 - unfused(rates.c_mu * rates.weights.sum())
     row_weights = jnp.append(rates.c_mu * rates.weights * balance, rates.c_1)
     factor = covariance.adapt(normal.factor, keep, row_weights, jnp.concatenate([samples, path[None]]))
 
     moved = covariance.colour(normal.factor, jnp.stack([average, path]))
     growth = rates.c_sigma / rates.d_sigma * (relative_length - 1.0)
     changed = Normal(
-        mean=normal.mean + normal.step * moved[0],
-        step=jnp.maximum(normal.step * jnp.exp(jnp.minimum(growth, FASTEST_GROWTH)), SMALLEST_STEP),
+        mean=normal.mean + unfused(normal.step * moved[0]),
+        step=jnp.clip(normal.step * jnp.exp(jnp.minimum(growth, FASTEST_GROWTH)), SMALLEST_STEP, LARGEST_STEP),
         factor=factor,
         step_path=step_path,
         covariance_path=moved[1],
@@ -250,12 +276,17 @@ def _expected_length(num_coordinates: int) -> float:
 def _random_square(samples: jax.Array, square: jax.Array, count: jax.Array, mu_eff: jax.Array) -> jax.Array:
     """The expected squared length of the weighted average, were the weights given to the rows at random.
 
-    n / mu_eff for independent rows. Opposite rows partly cancel, rounded and cut rows are shorter.
+    n / mu_eff for independent rows, less for pairs of opposite sign, which partly cancel. It is not taken to be less than
+    for such pairs, so that rows made short by rounding do not look like long steps.
     """
-    num = count.astype(jnp.float32)
+    num = jnp.maximum(count.astype(jnp.float32), 2.0)
     total = square.sum()
-    between = ((samples.sum(axis=0) ** 2).sum() - total) / (num * (num - 1.0))  # mean product of two different rows
-    return jnp.maximum(total / num / mu_eff + (1.0 - 1.0 / mu_eff) * between, ALMOST_ZERO)
+    between = (unfused(samples.sum(axis=0) ** 2).sum() - total) / (
+        num * (num - 1.0)
+    )  # mean product of two different rows
+    measured = unfused(total / num * (1.0 / mu_eff)) + unfused((1.0 - 1.0 / mu_eff) * between)
+    of_pairs = samples.shape[1] * (1.0 / mu_eff - (1.0 - 1.0 / mu_eff) / (num - 1.0))
+    return jnp.maximum(measured, jnp.maximum(of_pairs, ALMOST_ZERO))
 
 
 def _keep_deviations(covariance: Covariance, normal: Normal, smallest: np.ndarray) -> Normal:

@@ -207,7 +207,7 @@ def _survivors(space: Space, state: Nsga2State, num: int) -> Nsga2State:
     losses = jnp.where((usable & (excess == 0))[:, None], state.losses, 0.0)  # what a comparison may read
     usable &= ~_has_better_copy(genotype_codes(space, state.parents), losses, excess, usable)
     if losses.shape[1] == 1:
-        kept = best_first(losses, usable, state.violations)[:num]
+        kept = best_first(losses, usable, state.violations, num)
         return _take(state, kept, usable[kept])
     dominates = constrained_domination(losses, usable, state.violations)
     rank = peel_fronts(dominates, usable, num)

@@ -261,15 +261,16 @@ def _gaps(losses: jax.Array, same_front: jax.Array) -> jax.Array:
     return (above - below) / jnp.where(span > 0, span, 1.0)
 
 
-def best_first(losses: jax.Array, valid: jax.Array, violations: jax.Array) -> jax.Array:
+def best_first(losses: jax.Array, valid: jax.Array, violations: jax.Array, num: int | None = None) -> jax.Array:
     """Orders rows by constrained non-dominated rank, then by falling crowding distance; for one objective by loss.
 
     Args:
       losses: `(N, M)` float, every objective minimised.
       valid: `(N,)` bool, True for real rows.
       violations: `(N,)` float, `<= 0` is feasible.
+      num: how many are wanted; fronts behind these are not sorted, which saves most of the time. None: all.
     Returns:
-      `(N,)` int32, indices of rows; padding and failed rows come last.
+      `(N,)` int32, or `(num,)`, indices of rows; padding and failed rows come last.
 
     Examples:
       >>> best_first(jnp.array([[3.0], [1.0], [2.0]]), jnp.ones(3, bool), jnp.array([0.0, 1.0, 0.0])).tolist()
@@ -278,10 +279,14 @@ def best_first(losses: jax.Array, valid: jax.Array, violations: jax.Array) -> ja
     if losses.shape[1] == 1:
         usable = is_usable(losses, valid, violations)
         excess = jnp.maximum(violations, 0.0)
-        return jnp.lexsort((jnp.where(usable & (excess == 0), losses[:, 0], 0.0), excess, ~usable))
-    rank = non_dominated_rank(losses, valid, violations)
+        return jnp.lexsort((jnp.where(usable & (excess == 0), losses[:, 0], 0.0), excess, ~usable))[:num]
+    usable = is_usable(losses, valid, violations)
+    enough = losses.shape[0] if num is None else num
+    rank = peel_fronts(constrained_domination(losses, valid, violations), usable, enough)
+    # What was not reached stands before what is not usable.
+    rank = jnp.where(usable, rank, losses.shape[0] + 1)
     read = jnp.where(violations[:, None] > 0, 0.0, losses)  # an infeasible row is ranked without its losses
-    return jnp.lexsort((-crowding_distance_by_front(read, rank), rank))
+    return jnp.lexsort((-crowding_distance_by_front(read, jnp.minimum(rank, losses.shape[0])), rank))[:num]
 
 
 def check_batch(losses: jax.Array, rows: jax.Array, violations: jax.Array | None) -> jax.Array:

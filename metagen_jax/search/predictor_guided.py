@@ -98,7 +98,7 @@ def predictor_guided(
         key_breed, key_draw, key_fill, key_weights = jax.random.split(key, 4)
         valid = state.age > 0
         knows_enough = valid.sum() >= num_initial
-        parents = state.genotypes[best_first(state.losses, valid, state.violations)[:NUM_PARENTS]]
+        parents = state.genotypes[best_first(state.losses, valid, state.violations, NUM_PARENTS)]
         children = breed(key_breed, space, parents, jnp.clip(valid.sum(), 1, NUM_PARENTS), pool_size // 2)
         preferred = jnp.where(knows_enough, children, sample_uniform(key_draw, space, pool_size // 2))
         pool, good = sample_unseen(key_fill, space, pool_size, state.seen, preferred=preferred, num_good=pool_size // 4)
@@ -129,9 +129,8 @@ def predictor_guided(
 def _keep(state: PredictorState, num_rows: int) -> PredictorState:
     """Keeps the best half of the places and fills the rest with the newest rows."""
     valid = state.age > 0
-    order = best_first(state.losses, valid, state.violations)
-    place = jnp.zeros_like(order).at[order].set(jnp.arange(order.size, dtype=order.dtype))  # 0 for the best row
-    is_elite = valid & (place < num_rows // 2)
+    elite = best_first(state.losses, valid, state.violations, num_rows // 2)
+    is_elite = jnp.zeros(valid.shape, bool).at[elite].set(True) & valid
     kept = jnp.lexsort((-state.age, ~is_elite))[:num_rows]
     return state._replace(
         genotypes=state.genotypes[kept],

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 
 from metagen_jax.search.cma_es import normal_search
-from metagen_jax.search.normal_distribution import Covariance
+from metagen_jax.search.normal_distribution import Covariance, unfused
 from metagen_jax.search.space import Space
 from metagen_jax.search.strategy import SearchStrategy, check_settings
 
@@ -13,7 +13,7 @@ DIAGONAL = Covariance(
     identity=lambda n: jnp.ones(n, jnp.float32),
     colour=lambda factor, rows: rows * factor[None],
     whiten=lambda factor, rows: rows / factor[None],
-    adapt=lambda factor, keep, weights, rows: factor * jnp.sqrt(keep + (weights[:, None] * rows**2).sum(axis=0)),
+    adapt=lambda factor, keep, weights, rows: factor * jnp.sqrt(keep + unfused(weights[:, None] * rows**2).sum(axis=0)),
     deviations=lambda factor: factor,
     stretch=lambda factor, by: factor * by,
     learning_speed=lambda n: (n + 2) / 3,
@@ -27,7 +27,7 @@ def sep_cma_es(
     num_objectives: int,
     capacity: int,
     initial_mean: Sequence[float] | None = None,
-    initial_step: float = 0.3,
+    initial_step: float = 0.2,
 ) -> SearchStrategy:
     """Samples from a normal distribution that learns the scale of every dimension by itself, and no correlations.
 

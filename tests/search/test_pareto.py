@@ -183,3 +183,13 @@ def test_wrong_shapes_are_refused_with_the_fix():
             tool(jnp.zeros((3, 2)), real)
     with pytest.raises(ValueError, match=r"violations must be \(4,\)"):
         pareto_mask(jnp.zeros((4, 2)), real, jnp.zeros((4, 1)))
+
+
+def test_the_first_rows_are_the_same_where_no_more_are_wanted():
+    losses = jax.random.normal(jax.random.key(30), (40, 2)).at[3].set(jnp.nan)
+    violations = jnp.where(jnp.arange(40) % 5 == 0, 1.0, 0.0)
+    valid = jnp.arange(40) < 35
+    everything = best_first(losses, valid, violations)
+    assert sorted(everything.tolist()) == list(range(40))
+    for num in (1, 7, 38):
+        assert best_first(losses, valid, violations, num).tolist() == everything[:num].tolist()
