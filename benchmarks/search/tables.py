@@ -83,6 +83,20 @@ def real_run() -> str:
 {table(header, rows)}"""
 
 
+def nas_two_objectives() -> str:
+    record = load("nas_two_objectives")
+    results = record["results"]
+    rows = []
+    for name, by_data_set in results["methods"].items():
+        cells = [f"{each['mean']:.2f} ± {each['standard_error']:.2f}" for each in by_data_set.values()]
+        rows.append([name, *cells])
+    return f"""## Accuracy and size together: NAS-Bench-201, {results["budget"]} trainings
+
+`python benchmarks/search/nas_two_objectives.py`. Mean hypervolume of error and parameters, ± its standard error, {results["repeats"]} repeats, 8 evaluations at a time. {where(record)}
+
+{table(["method", *DATA_SETS.values()], rows)}"""
+
+
 def mixed_integer() -> str:
     record = load("mixed_integer")
     functions = record["results"]["functions"]
@@ -151,7 +165,7 @@ ZDT1 with 1,000 evaluations: ours {small["nsga2"]["hypervolume_median"]:.3f}, Op
 """
 
 
-SECTIONS = (nas_bench_201, mixed_integer, real_run, cma_es, nsga2, throughput)
+SECTIONS = (nas_bench_201, nas_two_objectives, mixed_integer, real_run, cma_es, nsga2, throughput)
 
 
 def page() -> str:

@@ -62,6 +62,10 @@ def evolution(space: Space, *, population_size: int, num_objectives: int, capaci
       >>> state, losses = jax.lax.scan(generation, strategy.init(keys[0]), keys[1:])
       >>> bool(losses.min() < losses[0])
       True
+      >>> evolution(space, population_size=8, num_objectives=0, capacity=80)
+      Traceback (most recent call last):
+      ...
+      ValueError: num_objectives must be an int of 1 or more, got 0. For example num_objectives=8.
     """
     check_settings(space, population_size=population_size, num_objectives=num_objectives, capacity=capacity)
     num_parents = _num_survivors(population_size, num_objectives)

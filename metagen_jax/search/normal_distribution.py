@@ -58,7 +58,8 @@ def unfused(product: jax.Array) -> jax.Array:
     """Rounds a product to 22 bits of mantissa, so that no compiler contracts it with a sum that follows.
 
     LLVM turns a b + c into one operation with one rounding where both stand in the same loop, which depends on what
-    surrounds them: without this a run under `vmap` would differ in the last bit from the same run alone.
+    surrounds them: without this a run under `vmap` would differ in the last bit from the same run alone. For the same
+    reason arrays are multiplied by the reciprocal of a scalar here and not divided by it, which XLA does in some programs.
 
     Examples:
       >>> float(unfused(jnp.float32(1.5)))
@@ -150,7 +151,7 @@ def learning_rates(num_rows: int, count: jax.Array | int, num_coordinates: int, 
     place_in_order = jnp.arange(1, num_rows + 1, dtype=jnp.float32)
     preference = jnp.where(place_in_order <= size, jnp.log((size + 1) / 2) - jnp.log(place_in_order), 0.0)  # (R,)
     positive, negative = jnp.maximum(preference, 0.0), jnp.maximum(-preference, 0.0)
-    positive = positive / jnp.maximum(positive.sum(), ALMOST_ZERO)
+    positive = positive * (1.0 / jnp.maximum(positive.sum(), ALMOST_ZERO))
     mu_eff = 1.0 / jnp.maximum(unfused(positive**2).sum(), ALMOST_ZERO)
     mu_eff_negative = negative.sum() ** 2 / jnp.maximum(unfused(negative**2).sum(), ALMOST_ZERO)
     c_1 = jnp.minimum(speed * 2.0 / ((n + 1.3) ** 2 + mu_eff), 0.5)
@@ -161,7 +162,7 @@ def learning_rates(num_rows: int, count: jax.Array | int, num_coordinates: int, 
     most_negative = jnp.minimum(most_negative, (1.0 - c_1 - c_mu) / (n * c_mu))  # keeps the matrix positive definite
     c_sigma = (mu_eff + 2.0) / (n + mu_eff + 5.0)
     return Rates(
-        weights=positive - most_negative * negative / jnp.maximum(negative.sum(), ALMOST_ZERO),
+        weights=positive - unfused(negative * (most_negative / jnp.maximum(negative.sum(), ALMOST_ZERO))),
         mu_eff=mu_eff,
         c_sigma=c_sigma,
         d_sigma=1.0 + 2.0 * jnp.maximum(0.0, jnp.sqrt((mu_eff - 1.0) / (n + 1.0)) - 1.0) + c_sigma,
@@ -215,7 +216,7 @@ def update(covariance: Covariance, normal: Normal, points: jax.Array, count: jax
     """
     num_rows, n = points.shape
     rates = learning_rates(num_rows, count, n, covariance.learning_speed(n))
-    steps = (points - normal.mean[None]) / normal.step
+    steps = (points - normal.mean[None]) * (1.0 / normal.step)
     whitened = covariance.whiten(normal.factor, jnp.concatenate([steps, normal.covariance_path[None]]))
     samples, path = whitened[:-1], whitened[-1]
     samples = jnp.where((jnp.arange(num_rows) < count)[:, None], samples, 0.0)
@@ -292,6 +293,6 @@ def _random_square(samples: jax.Array, square: jax.Array, count: jax.Array, mu_e
 def _keep_deviations(covariance: Covariance, normal: Normal, smallest: np.ndarray) -> Normal:
     """Stretches coordinates that would freeze, or of which float32 would not resolve the samples; cuts endless ones."""
     deviations = normal.step * covariance.deviations(normal.factor)
-    lowest = jnp.maximum(jnp.array(np.maximum(smallest, SMALLEST_DEVIATION)), RESOLUTION * jnp.abs(normal.mean))
+    lowest = jnp.maximum(jnp.maximum(smallest, SMALLEST_DEVIATION), RESOLUTION * jnp.abs(normal.mean))
     kept = jnp.clip(deviations, lowest, LARGEST_DEVIATION)
     return normal._replace(factor=covariance.stretch(normal.factor, kept / deviations))

@@ -71,10 +71,14 @@ def predictor_guided(
       >>> from metagen_jax.search import Continuous, Space
       >>> space = Space((Continuous(-4.0, 4.0), Continuous(-4.0, 4.0)))
       >>> strategy = predictor_guided(space, population_size=1, num_objectives=1, capacity=16)
-      >>> genotypes, state = strategy.ask(jax.random.key(0), strategy.init(jax.random.key(1)))
+      >>> genotypes, state = jax.jit(strategy.ask)(jax.random.key(0), strategy.init(jax.random.key(1)))
       >>> state = strategy.tell(state, genotypes, (genotypes**2).sum(axis=1, keepdims=True), jnp.zeros(1))
       >>> int(state.age.max())
       1
+      >>> predictor_guided(space, population_size=1, num_objectives=1, capacity=16, num_initial=0)
+      Traceback (most recent call last):
+      ...
+      ValueError: num_initial must be an int of 1 or more, got 0. For example num_initial=8.
     """
     check_settings(space, population_size=population_size, num_objectives=num_objectives, capacity=capacity)
     check_counts(num_initial=num_initial)

@@ -32,6 +32,11 @@ def random_search(space: Space, *, population_size: int, num_objectives: int, ca
       >>> genotypes, state = strategy.ask(jax.random.key(1), strategy.init(jax.random.key(0)))
       >>> sorted(tuple(map(int, genotype)) for genotype in genotypes)
       [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
+      >>> odd = discrete_space((4,), ordered=(True,), violation=lambda genotypes: 1.0 - genotypes[:, 0] % 2)
+      >>> strategy = random_search(odd, population_size=2, num_objectives=1, capacity=6)
+      >>> genotypes, _ = strategy.ask(jax.random.key(1), strategy.init(jax.random.key(0)))
+      >>> sorted(genotypes[:, 0].tolist())
+      [1, 3]
     """
     check_settings(space, population_size=population_size, num_objectives=num_objectives, capacity=capacity)
 

@@ -12,7 +12,7 @@ from metagen_jax.search.strategy import SearchStrategy, check_settings
 DIAGONAL = Covariance(
     identity=lambda n: jnp.ones(n, jnp.float32),
     colour=lambda factor, rows: rows * factor[None],
-    whiten=lambda factor, rows: rows / factor[None],
+    whiten=lambda factor, rows: rows * (1.0 / factor)[None],
     adapt=lambda factor, keep, weights, rows: factor * jnp.sqrt(keep + unfused(weights[:, None] * rows**2).sum(axis=0)),
     deviations=lambda factor: factor,
     stretch=lambda factor, by: factor * by,

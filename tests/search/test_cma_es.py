@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metagen_jax.search import Categorical, Continuous, Integer, Space, cma_es, discrete_space, evolution, sep_cma_es
+from metagen_jax.search import Categorical, Continuous, Integer, Space, cma_es, discrete_space, sep_cma_es
 from metagen_jax.search.cma_es import FULL
 from metagen_jax.search.gaussian_encoding import decode, encode, encoded_centre, reflect, smallest_deviations
 from metagen_jax.search.normal_distribution import draw_round, initial_normal, learning_rates, place, update
@@ -90,19 +90,24 @@ def test_correlated_dimensions_with_the_minimum_in_a_corner_are_no_obstacle():
     assert (losses.min(axis=1) < 1e-4).all()
 
 
-@pytest.mark.parametrize("population_size", [1, 2, 4, 13])
+@pytest.mark.parametrize("population_size", [1, 4, 13])
 def test_batches_of_any_size_come_down_by_about_as_many_evaluations(population_size):
     losses, states = best_losses(UNIT, lambda x: sphere(x - 0.3), population_size, 1000 // population_size)
     assert (losses.min(axis=1) < 1e-6).all()
     assert (np.array(states.normal.generation) > 50).all()
 
 
-@pytest.mark.parametrize("constructor", [cma_es, sep_cma_es])
-@pytest.mark.parametrize("population_size", [9, 100])
+@pytest.mark.parametrize(("constructor", "population_size"), [(cma_es, 9), (cma_es, 100), (sep_cma_es, 9)])
 def test_state_stays_finite_where_nothing_can_be_gained(constructor, population_size):
-    for function in (lambda x: 0.0 * x[:, 0], lambda x: sphere(x - 0.25), lambda x: jnp.round(x.sum(axis=1))):
-        _, states = best_losses(UNIT, function, population_size, 1500, num_seeds=2, constructor=constructor)
-        assert all(np.isfinite(np.array(leaf)).all() for leaf in jax.tree.leaves(states.normal))
+    """There is a plateau for batches with a low mean, and a point beyond which float32 tells nothing apart."""
+
+    def function(x):
+        loss = sphere(x - 0.25)
+        return jnp.where(x.sum() > 0.25 * x.size, loss, jnp.maximum(loss, 0.01))
+
+    losses, states = best_losses(UNIT, function, population_size, 1000, num_seeds=4, constructor=constructor)
+    assert losses.min() < 1e-10
+    assert all(np.isfinite(np.array(leaf)).all() for leaf in jax.tree.leaves(states.normal))
 
 
 def test_a_mixed_space_is_solved_in_every_kind_of_choice():
@@ -127,25 +132,27 @@ def test_discrete_coordinates_that_have_settled_still_move_when_told_to():
     assert means[79] == 5.0 and means[159] == 6.0
 
 
-def test_a_small_categorical_space_is_searched_better_than_by_evolution():
+def test_a_small_categorical_space_is_searched_better_than_at_random():
     space = discrete_space((4,) * 6, (False,) * 6)
     weights = jax.random.uniform(jax.random.key(5), (6, 4))
-
-    def mean_best(constructor):
-        function = lambda g: -weights[jnp.arange(6)[None], g].sum(axis=1)  # noqa: E731
-        return best_losses(space, function, 8, 6, 60, constructor)[0].min(axis=1).mean()
-
-    assert mean_best(cma_es) < mean_best(evolution) + 0.02
+    function = lambda g: -weights[jnp.arange(6)[None], g].sum(axis=1)  # noqa: E731
+    losses, _ = best_losses(space, function, 8, 6, num_seeds=40)
+    everything = -np.sort(-np.array(weights).T.reshape(4, 6), axis=0)
+    drawn = jax.random.randint(jax.random.key(6), (4000, 48, 6), 0, 4)
+    random = np.array(weights)[np.arange(6), np.array(drawn)].sum(axis=-1).max(axis=1).mean()
+    optimum = everything[0].sum()
+    assert -losses.min(axis=1).mean() > random + 0.5 * (optimum - random)  # half of what random search leaves
 
 
 def test_a_warm_start_moves_the_mean_to_the_best_feasible_row():
     strategy = cma_es(UNIT, population_size=9, num_objectives=1, capacity=100)
     known = sample_uniform(jax.random.key(1), UNIT, 14)
     losses, violations = jnp.arange(14.0)[:, None], jnp.where(jnp.arange(14) < 3, 1.0, 0.0)
-    for parts in ((14,), (4, 10), (10, 4), (2, 2, 10)):
+    tell = jax.jit(strategy.tell)
+    for parts in ((14,), (2, 2, 10), (10, 4)):
         state = strategy.init(jax.random.key(0))
         for start, end in zip(np.cumsum((0, *parts)), np.cumsum(parts), strict=False):
-            state = strategy.tell(state, known[start:end], losses[start:end], violations[start:end])
+            state = tell(state, known[start:end], losses[start:end], violations[start:end])
         assert np.allclose(decode(UNIT, state.normal.mean[None])[0], known[3], atol=1e-6), parts
 
 
@@ -219,13 +226,13 @@ def test_weights_follow_the_number_of_real_rows():
 
 
 def test_diagonal_and_full_covariance_agree_in_one_dimension():
-    none = np.zeros(1, np.float32)
+    none, changed = np.zeros(1, np.float32), jax.jit(update, static_argnums=0)
     full, diagonal = (initial_normal(kind, none, 0.3, none) for kind in (FULL, DIAGONAL))
     for seed in range(5):
         samples = draw_round(jax.random.key(seed), 6, 1)
         order = jnp.argsort(jnp.abs(samples[:, 0] - 1.0))
-        full = update(FULL, full, place(FULL, full, samples)[order], jnp.int32(6), none)
-        diagonal = update(DIAGONAL, diagonal, place(DIAGONAL, diagonal, samples)[order], jnp.int32(6), none)
+        full = changed(FULL, full, place(FULL, full, samples)[order], jnp.int32(6), none)
+        diagonal = changed(DIAGONAL, diagonal, place(DIAGONAL, diagonal, samples)[order], jnp.int32(6), none)
     for a, b in zip(full, diagonal, strict=True):
         np.testing.assert_allclose(np.ravel(a), np.ravel(b), rtol=1e-4)
 
@@ -245,21 +252,21 @@ def test_covariance_is_that_of_the_formula():
     )
 
 
-def test_runs_together_agree_with_runs_alone_on_real_numbers():
-    """Up to rounding: where XLA fuses a product into a sum differs between the two programs."""
-    strategy = cma_es(UNIT, population_size=9, num_objectives=1, capacity=1)
+@pytest.mark.parametrize("constructor", [cma_es, sep_cma_es])
+def test_runs_together_agree_with_runs_alone_bit_for_bit_on_real_numbers(constructor):
+    strategy = constructor(UNIT, population_size=9, num_objectives=1, capacity=1)
 
     def run(key):
         def generation(state, key):
             genotypes, state = strategy.ask(key, state)
-            return strategy.tell(state, genotypes, sphere(genotypes - 0.3)[:, None], jnp.zeros(9)), None
+            return strategy.tell(state, genotypes, sphere(genotypes)[:, None], jnp.zeros(9)), None
 
-        return jax.lax.scan(generation, strategy.init(key), jax.random.split(key, 20))[0].normal
+        return jax.lax.scan(generation, strategy.init(key), jax.random.split(key, 30))[0].normal
 
     keys = jax.random.split(jax.random.key(0), 3)
     together, alone = jax.jit(jax.vmap(run))(keys), [jax.jit(run)(key) for key in keys]
     for leaves in zip(jax.tree.leaves(together), *map(jax.tree.leaves, alone), strict=True):
-        np.testing.assert_allclose(leaves[0], np.stack(leaves[1:]), rtol=1e-3, atol=1e-3)
+        np.testing.assert_array_equal(leaves[0], np.stack(leaves[1:]))
 
 
 @pytest.mark.parametrize(
