@@ -126,7 +126,7 @@ def cma_es() -> str:
         rows.append(cells)
     return f"""## CMA-ES: evaluations until f <= 1e-8
 
-`python benchmarks/search/cma_es.py`. Median [quartiles] over seeds that reach it; a count in brackets where some do not. The two with n = 200 are the separable variants. {where(record, "cma", "evosax")}
+`python benchmarks/search/cma_es.py`. Median [quartiles] over seeds that reach it; a count in brackets where some do not. n = 200 is the separable variant. {where(record, "cma", "evosax")}
 
 {table(["function", "ours", "pycma", "evosax"], rows)}
 Generations a second, n = 10, 11 runs under `vmap`: ours {speed["ours"]["warm"]:,.0f}, evosax {speed["evosax"]["warm"]:,.0f} ({speed["ours"]["warm"] / speed["evosax"]["warm"]:.1f} times); with compilation {speed["ours"]["cold"]:,.0f} and {speed["evosax"]["cold"]:,.0f}.

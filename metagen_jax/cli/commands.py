@@ -61,7 +61,11 @@ def automl(
         int | None, typer.Option(help="Same as --set search.prototype_steps=S.", show_default=False)
     ] = None,
     strategy: Annotated[
-        str | None, typer.Option(help="Same as --set search.strategy=NAME.", show_default=False)
+        str | None,
+        typer.Option(
+            help="How candidates are proposed, for example nsga2 or random; same as --set search.strategy=NAME.",
+            show_default=False,
+        ),
     ] = None,
     train_prototypes: Annotated[
         bool, typer.Option(help="Train candidates, or rank them by their number of parameters alone.")

@@ -275,6 +275,8 @@ def best_first(losses: jax.Array, valid: jax.Array, violations: jax.Array, num: 
     Examples:
       >>> best_first(jnp.array([[3.0], [1.0], [2.0]]), jnp.ones(3, bool), jnp.array([0.0, 1.0, 0.0])).tolist()
       [2, 0, 1]
+      >>> best_first(jnp.array([[3.0], [1.0], [jnp.nan]]), jnp.ones(3, bool), jnp.zeros(3), num=2).tolist()
+      [1, 0]
     """
     if losses.shape[1] == 1:
         usable = is_usable(losses, valid, violations)

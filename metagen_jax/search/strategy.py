@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, Protocol
 
 import jax
 
+from metagen_jax.search.counts import check_counts
 from metagen_jax.search.space import Space
 
 
@@ -46,10 +47,7 @@ def check_settings(space: Space, *, population_size: int, num_objectives: int, c
         raise ValueError(
             f"space must be a Space, got {space!r}. Write for example Space((Integer(1, 8), Categorical(3)))."
         )
-    counts = {"population_size": population_size, "num_objectives": num_objectives, "capacity": capacity}
-    for name, value in counts.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} must be an int of 1 or more, got {value!r}. For example {name}=8.")
+    check_counts(population_size=population_size, num_objectives=num_objectives, capacity=capacity)
 
 
 def check_told(
