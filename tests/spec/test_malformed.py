@@ -117,7 +117,7 @@ ONE_VALUE = [
     (
         "  rounds: 2",
         "  rounds: 2\n  strategy: bayesian",
-        "Known: predictor_guided, evolution, aging_evolution, nsga2, local_search, cma_es, sep_cma_es, random.",
+        "Known: aging_evolution, cma_es, evolution, local_search, nsga2, predictor_guided, random, sep_cma_es.",
     ),
     ("    - metric: params", "    - metric: parameters", "Did you mean 'params'?"),
     ("  metrics: [accuracy]", "  metrics: [acuracy]", "Did you mean 'accuracy'?"),
