@@ -3,7 +3,7 @@
     python benchmarks/search/mixed_integer.py [--seeds 15]
 
 Median and quartiles of the best loss after 50 and 100 evaluations, one at a time, beside Optuna's TPE in the same run.
-Nothing was tuned on these functions. Takes about ten minutes on two cores.
+The first step size of CMA-ES was chosen on functions of this kind, and nothing else. Takes about ten minutes on two cores.
 """
 
 import argparse

@@ -109,7 +109,7 @@ def mixed_integer() -> str:
         rows.append([function.removeprefix("mixed "), *cells])
     return f"""## 100 evaluations of mixed functions
 
-`python benchmarks/search/mixed_integer.py`. Median best loss over {record["results"]["seeds"]} seeds, one evaluation at a time; a quarter of the D dimensions each is continuous, logarithmic, integer and categorical, and the best possible is 0. No setting was chosen on these functions. {where(record, "optuna")}
+`python benchmarks/search/mixed_integer.py`. Median best loss over {record["results"]["seeds"]} seeds, one evaluation at a time; a quarter of the D dimensions each is continuous, logarithmic, integer and categorical, and the best possible is 0. The first step size of CMA-ES was chosen on functions of this kind, and nothing else. {where(record, "optuna")}
 
 {table(["function", *names], rows)}"""
 
