@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from metagen_jax.search.pareto import best_first, is_usable
-from metagen_jax.search.sampling import draw_uniform, sample_uniform, sample_unseen, scale_to_index, spread_out
+from metagen_jax.search.sampling import children_or_spread, draw_uniform, scale_to_index
 from metagen_jax.search.seen import Seen, archive_size, genotype_codes, is_repeat, nothing_seen, remember
 from metagen_jax.search.space import Space
 from metagen_jax.search.strategy import SearchStrategy, check_settings, check_told
@@ -81,20 +81,11 @@ def evolution(space: Space, *, population_size: int, num_objectives: int, capaci
         )
 
     def ask(key: jax.Array, state: EvolutionState) -> tuple[jax.Array, EvolutionState]:
-        key_breed, key_first, key_fill = jax.random.split(key, 3)
+        key_breed, *keys = jax.random.split(key, 3)
         num_candidates = CANDIDATES_PER_PROPOSAL * population_size
         children = breed(key_breed, space, state.parents, state.valid.sum(), num_candidates)
         breeding = state.valid.any()
-        candidates, good = sample_unseen(
-            key_fill,
-            space,
-            num_candidates,
-            state.seen,
-            preferred=jnp.where(breeding, children, sample_uniform(key_first, space, num_candidates)),
-            num_good=jnp.where(breeding, population_size, num_candidates),
-        )
-        first = spread_out(space, candidates, good, population_size)
-        genotypes = jnp.where(breeding, candidates[:population_size], first)
+        genotypes = children_or_spread(keys, space, population_size, state.seen, children, breeding)
         return genotypes, state._replace(seen=remember(state.seen, genotype_codes(space, genotypes)))
 
     def tell(state: EvolutionState, genotypes: jax.Array, losses: jax.Array, violations: jax.Array) -> EvolutionState:

@@ -1,6 +1,7 @@
 """Drawing genotypes that are feasible and new: draw a pool, score it, keep the best."""
 
 import math
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -159,3 +160,31 @@ def spread_out(space: Space, pool: jax.Array, good: jax.Array, num: int) -> jax.
     start = (jnp.zeros((space.num_dimensions, int(num_strata.max()))), penalty)
     _, chosen = jax.lax.scan(take_one, start, length=num)
     return chosen
+
+
+def children_or_spread(
+    keys: Sequence[jax.Array], space: Space, num: int, seen: Seen, children: jax.Array, breeding: jax.Array
+) -> jax.Array:
+    """Proposes unseen feasible children where there is something to breed from, else a first population, spread out.
+
+    Args:
+      keys: two, consumed.
+      space: the space, D dimensions.
+      num: how many to propose.
+      seen: genotypes to avoid.
+      children: `(K, D)`, K at least `num`; not read unless `breeding`.
+      breeding: `()` bool.
+    Returns:
+      `(num, D)`.
+    """
+    key_first, key_fill = keys
+    num_candidates = children.shape[0]
+    candidates, good = sample_unseen(
+        key_fill,
+        space,
+        num_candidates,
+        seen,
+        preferred=jnp.where(breeding, children, sample_uniform(key_first, space, num_candidates)),
+        num_good=jnp.where(breeding, num, num_candidates),
+    )
+    return jnp.where(breeding, candidates[:num], spread_out(space, candidates, good, num))
