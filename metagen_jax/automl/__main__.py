@@ -2,6 +2,7 @@
 
 import sys
 
-from metagen_jax.cli import main
+from metagen_jax.cli import entry_point
 
-sys.exit(main(["automl", *sys.argv[1:]]))
+sys.argv[1:1] = ["automl"]
+entry_point()

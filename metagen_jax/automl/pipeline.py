@@ -1,5 +1,6 @@
 """One run from a spec to a finished folder."""
 
+import contextlib
 import copy
 import dataclasses
 import shutil
@@ -18,7 +19,7 @@ from metagen_jax.automl.database import RunDatabase
 from metagen_jax.automl.evaluation import repeat_plain, score_plain
 from metagen_jax.automl.progress import Logged, Progress, Silent
 from metagen_jax.automl.prototype_trainer import OutOfTime, PrototypeTrainer
-from metagen_jax.automl.run_folder import RunFolder, versions, write_json, write_text
+from metagen_jax.automl.run_folder import DATABASE, LOG, RunFolder, versions, write_json
 from metagen_jax.automl.samples import sample_answers
 from metagen_jax.automl.search_engine import ArchitectureSearchEngine, SearchResult
 from metagen_jax.data import Dataset, load_dataset, sha256
@@ -33,6 +34,7 @@ from metagen_jax.synth.project import ProjectFacts, write_project
 from metagen_jax.synth.space import SearchSpace, build_space
 
 RESULT_SCHEMA_VERSION = 1
+TIME_LIMIT = "the time limit"
 SEARCH_SHARE = 0.5  # of a time limit; the rest is for the finalists
 
 
@@ -76,12 +78,14 @@ class Run:
       result: the content of `result.json`.
       front: members of the front, best in the first objective first.
       winner: the candidate that was exported.
+      complete: False where a time limit cut the run short; the same command goes on then.
     """
 
     path: Path
     result: dict[str, Any]
     front: list[Candidate]
     winner: Candidate
+    complete: bool
 
 
 def prepare(spec: ModelSpec) -> Prepared:
@@ -103,12 +107,22 @@ def run(prepared: Prepared, options: Options, progress: Progress | None = None) 
       OutputError: the folder cannot be used.
       RunError: every candidate diverged, or the time limit passed before one was trained.
     """
-    return _Runner(prepared, options, progress or Silent()).run()
+    with claimed(prepared.spec, options):
+        return _Runner(prepared, options, progress or Silent()).run()
+
+
+def claimed(spec: ModelSpec, options: Options) -> contextlib.AbstractContextManager[None]:
+    """Keeps every other run out of the folder while the context lasts; `run` does so by itself.
+
+    Raises:
+      OutputError: the folder cannot be used, or another run is at work in it.
+    """
+    return RunFolder.for_spec(spec, options.out).claimed()
 
 
 def finish(run: Run, spec: ModelSpec, command: tuple[str, ...]) -> None:
     """Writes the manifest, which holds the fingerprint of everything else in the folder and makes the run finished."""
-    RunFolder(run.path).write_manifest(spec, list(command))
+    RunFolder(run.path).write_manifest(spec, list(command), run.complete)
 
 
 class _Runner:
@@ -116,7 +130,7 @@ class _Runner:
         self._spec, self._space, self._dataset = prepared.spec, prepared.space, prepared.dataset
         self._modality = prepared.modality
         self._folder = RunFolder.for_spec(self._spec, options.out)
-        self._options, self._progress = options, Logged(progress, self._folder.path / "log.jsonl")
+        self._options, self._progress = options, Logged(progress, self._folder.path / LOG)
         self._started = time.monotonic()
         self._timing: dict[str, float] = {}
         run_key, self._search_key = jax.random.split(jax.random.key(self._spec.seed))
@@ -127,9 +141,13 @@ class _Runner:
         )
 
     def run(self) -> Run:
-        self._folder.prepare(self._options.fresh)
-        write_text(self._folder.path / "spec.resolved.yaml", self._spec.to_yaml())
-        database = RunDatabase(self._folder.path / "search.sqlite")
+        choices = {"search": self._options.search, "train_prototypes": self._options.train_prototypes}
+        if self._folder.prepare(self._spec, choices, self._options.fresh):
+            self._progress.note(f"going on with the run in {self._folder.path}")
+        with RunDatabase(self._folder.path / DATABASE) as database:
+            return self._run(database)
+
+    def _run(self, database: RunDatabase) -> Run:
         searched = self._timed("search", lambda: self._search(database))
         finalists, weights = self._timed("finalists", lambda: self._train_finalists(searched.candidates, database))
         position = objectives.best_first(finalists, self._spec.search.objectives)[0]
@@ -137,7 +155,7 @@ class _Runner:
         winner = next(c for c in searched.candidates if c.number == final.number)
         test = self._timed("test", lambda: self._score(final, weights[position], "test"))
         database.record_test(final, final.scores[-1].step, test)
-        database.close()
+        database.finish()
         front = objectives.front(searched.candidates, self._spec.search.objectives)
         difference = self._timed("repeat", lambda: self._repeat(winner))
         if self._spec.outputs.project:
@@ -146,7 +164,7 @@ class _Runner:
         write_json(self._folder.path / "front.json", [_summary(c) | {"validation": c.metrics} for c in front])
         write_json(self._folder.path / "result.json", result)
         write_json(self._folder.path / "timing.json", self._clock())
-        return Run(self._folder.path, result, front, winner)
+        return Run(self._folder.path, result, front, winner, self._is_complete(searched, finalists))
 
     # -- stages -------------------------------------------------------------------------------------------------------
 
@@ -160,9 +178,13 @@ class _Runner:
         engine = ArchitectureSearchEngine(self._space, search, trainer, self._search_key, self._progress)
         self._progress.stage("search", search.budget * search.prototype_steps)
         try:
-            engine.run(lambda candidates: database.record(candidates, "prototype"), result)
+            engine.run(
+                lambda candidates: database.record(candidates, "prototype"),
+                result,
+                lambda candidate: database.recall(candidate, "prototype"),
+            )
         except OutOfTime:
-            result.stopped = "the time limit"
+            result.stopped = TIME_LIMIT
         if result.stopped:
             self._progress.note(f"search stopped early: {result.stopped}")
         if not any(candidate.status == TRAINED for candidate in result.candidates):
@@ -179,8 +201,8 @@ class _Runner:
         only = Candidate(0, 1, genotype, self._space.blueprint(genotype), costs)
         steps = self._spec.search.prototype_steps
         self._progress.stage("prototype", steps)
-        self._trainer.train_prototypes([only], steps)
-        database.record([only], "prototype")
+        if not database.recall(only, "prototype"):
+            self._trainer.train_prototypes([only], steps, lambda candidates: database.record(candidates, "prototype"))
         if only.status == FAILED:
             raise RunError(f"the network diverged: {only.reason}\n  Narrow architecture.choices.learning_rate.")
         return SearchResult([only])
@@ -201,8 +223,10 @@ class _Runner:
             largest = sorted(candidates, key=lambda c: -c.costs["params"])
             chosen = largest[: search.finalists]
             self._progress.stage("prototypes of the finalists", len(chosen) * search.prototype_steps)
-            self._trainer.train_prototypes(chosen, search.prototype_steps)
-            database.record(chosen, "prototype")
+            new = [candidate for candidate in chosen if not candidate.losses]
+            self._trainer.train_prototypes(
+                new, search.prototype_steps, lambda candidates: database.record(candidates, "prototype")
+            )
         finalists = [copy.copy(candidate) for candidate in chosen]
         self._progress.stage("finalists", len(finalists) * self._spec.training.steps)
         weights = self._trainer.train_finalists(finalists, self._spec.training.steps)
@@ -288,7 +312,7 @@ class _Runner:
                 "trained": statuses.count(TRAINED) if self._options.train_prototypes else len(finalists),
                 "failed": statuses.count(FAILED),
                 "architectures": len({_architecture(candidate) for candidate in searched.candidates}),
-                "programs": self._trainer.num_programs,
+                "programs": self._num_programs(searched.candidates) + self._num_programs(finalists),
             },
             "objectives": [dataclasses.asdict(objective) for objective in self._spec.search.objectives],
             "strategy": self._spec.search.strategy,
@@ -307,6 +331,15 @@ class _Runner:
             },
             "baseline": {"name": name, "validation": baseline},
         }
+
+    def _is_complete(self, searched: SearchResult, finalists: list[Candidate]) -> bool:
+        trained = [finalist for finalist in finalists if finalist.status == TRAINED]
+        whole = all(finalist.scores[-1].step == self._spec.training.steps for finalist in trained)
+        return whole and searched.stopped != TIME_LIMIT
+
+    def _num_programs(self, candidates: list[Candidate]) -> int:
+        """Of those that were trained; counted from the candidates, because a continued run compiles fewer."""
+        return len({self._space.structure_key(candidate.blueprint) for candidate in candidates if candidate.losses})
 
     def _check_time(self) -> None:
         limit = self._options.time_limit_s
@@ -330,9 +363,12 @@ class _Runner:
 class _Untrained:
     """Stands where candidates are ranked by their costs alone."""
 
-    def train_prototypes(self, candidates: list[Candidate], steps: int) -> None:
+    def train_prototypes(
+        self, candidates: list[Candidate], steps: int, record: Callable[[list[Candidate]], None]
+    ) -> None:
         for candidate in candidates:
             candidate.status = TRAINED
+        record(candidates)
 
 
 def _architecture(candidate: Candidate) -> str:

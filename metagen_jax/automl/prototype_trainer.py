@@ -73,11 +73,6 @@ class PrototypeTrainer:
         self._train_arrays = modality.train_arrays(dataset)
         self._validation = modality.evaluation_arrays(dataset, "validation", fixed)
 
-    @property
-    def num_programs(self) -> int:
-        """How many programs have been built so far."""
-        return len(self._programs)
-
     def structure(self, candidate: Candidate) -> Structure:
         """The rendered program of a candidate's structure, loaded once."""
         key = self._space.structure_key(candidate.blueprint)
@@ -91,10 +86,16 @@ class PrototypeTrainer:
         key = jax.random.fold_in(self._run_key, candidate.number)
         return self.structure(candidate).initial_weights(key, candidate.blueprint.sizes)
 
-    def train_prototypes(self, candidates: Sequence[Candidate], steps: int) -> None:
-        """Trains the candidates for `steps` steps and writes losses, scores and status into them."""
+    def train_prototypes(
+        self, candidates: Sequence[Candidate], steps: int, record: Callable[[list[Candidate]], None]
+    ) -> None:
+        """Trains the candidates for `steps` steps and writes losses, scores and status into them.
+
+        `record` is called with each chunk as soon as it is measured.
+        """
         for chunk, program in self._chunks(candidates, self._space.allocated, WIDTH):
             self._train(program, chunk, Length(steps), self._space.modality.search_examples)
+            record(chunk)
             self._progress.trained(chunk)
 
     def train_finalists(self, finalists: Sequence[Candidate], steps: int) -> list[Weights]:

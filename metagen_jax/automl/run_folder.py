@@ -1,13 +1,16 @@
 """A run's folder: where its files are, how they are written, what they hash to."""
 
+import contextlib
 import hashlib
 import json
 import platform
 import shutil
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import filelock
 import jax
 
 from metagen_jax import __version__
@@ -15,8 +18,12 @@ from metagen_jax.errors import OutputError
 from metagen_jax.spec import ModelSpec
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
-NOT_HASHED = {"manifest.json", "timing.json", "log.jsonl"}  # the first holds the hashes, the others the clock
-MARKER = "manifest.json"
+MARKER, LOCK, ORIGIN, SPEC, LOG = "manifest.json", ".lock", "origin.json", "spec.resolved.yaml", "log.jsonl"
+# The manifest holds the hashes and repeats the origin, the others the clock.
+NOT_HASHED = {MARKER, LOCK, ORIGIN, LOG, "timing.json"}
+DATABASE = "search.sqlite"
+CONTINUED = {LOCK, ORIGIN, SPEC, LOG, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"}  # what an interrupted run leaves
+FIRST = {LOCK, LOG, f"{ORIGIN}.part", ORIGIN, f"{SPEC}.part"}  # all that may be there before the spec is
 
 
 def versions() -> dict[str, str]:
@@ -37,6 +44,11 @@ def write_text(path: Path, text: str) -> None:
     part.replace(path)
 
 
+def _surroundings() -> dict[str, Any]:
+    """What the bits of a run depend on besides its spec."""
+    return {"backend": jax.default_backend(), "host_devices": len(jax.devices()), **versions()}
+
+
 class RunFolder:
     """The folder of one run.
 
@@ -54,33 +66,89 @@ class RunFolder:
 
     @property
     def is_finished(self) -> bool:
-        """Whether a run ended here."""
-        return (self.path / MARKER).is_file()
+        """Whether a run ended here and spent its whole budget; one that a time limit ended can go on."""
+        marker = self.path / MARKER
+        return marker.is_file() and json.loads(marker.read_text())["complete"]
 
-    def prepare(self, fresh: bool) -> None:
-        """Makes an empty folder; what an unfinished run left here is thrown away.
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Makes the folder and keeps every other run out of it; the claim dies with the process.
 
         Raises:
-          OutputError: the folder holds something that no run wrote, or a finished run and `fresh` is False.
+          OutputError: the folder cannot be made, holds something that no run wrote, or another run is at work in it.
         """
         if self.path.is_file():
             raise OutputError(f"{self.path} is a file\n  Give a folder with --out.")
-        if self.path.is_dir() and any(self.path.iterdir()):
-            if not (self.path / "spec.resolved.yaml").is_file():
-                raise OutputError(
-                    f"{self.path} is not empty and was not written by a run\n  Give another folder with --out."
-                )
-            if self.is_finished and not fresh:
-                raise OutputError(
-                    f"{self.path} already holds a finished run\n  Add --fresh to replace it, or give another --out."
-                )
-            shutil.rmtree(self.path)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(
                 f"{self.path} cannot be made: {error.strerror}\n  Give another folder with --out."
             ) from None
+        names = {path.name for path in self.path.iterdir()}
+        if SPEC not in names and not names <= FIRST:
+            raise OutputError(
+                f"{self.path} is not empty and was not written by a run\n  Give another folder with --out."
+            )
+        lock = filelock.FileLock(self.path / LOCK, is_singleton=True)  # claimed twice by one process is one claim
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            raise OutputError(
+                f"another run is at work in {self.path}\n  Wait until it has ended, or give another --out."
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def prepare(self, spec: ModelSpec, options: dict[str, Any], fresh: bool) -> bool:
+        """Gets the claimed folder ready for a run and says whether it continues an interrupted one.
+
+        Args:
+          spec: what is to be built.
+          options: of the command line, as far as the numbers depend on them.
+          fresh: throw away what is there.
+        Raises:
+          OutputError: there is a finished run, or an interrupted one of another spec or another program.
+        """
+        if self.is_finished and not fresh:
+            raise OutputError(
+                f"{self.path} already holds a finished run\n  Add --fresh to replace it, or give another --out."
+            )
+        origin = json.loads(json.dumps(_surroundings() | options))
+        continues = not fresh and (self.path / SPEC).is_file()
+        if continues:
+            self._check_same_run(spec, origin)
+        self._remove_all_but(CONTINUED if continues else {LOCK})
+        write_json(self.path / ORIGIN, origin)
+        write_text(self.path / SPEC, spec.to_yaml())
+        return continues
+
+    def _check_same_run(self, spec: ModelSpec, origin: dict[str, Any]) -> None:
+        advice = "Add --fresh to start over, or give another --out."
+        if (self.path / SPEC).read_text(encoding="utf-8") != spec.to_yaml():
+            raise OutputError(f"{self.path} holds an unfinished run of another spec\n  {advice}")
+        file = self.path / ORIGIN
+        if not file.is_file():
+            raise OutputError(f"{self.path} holds an unfinished run that does not say what wrote it\n  {advice}")
+        there = json.loads(file.read_text(encoding="utf-8"))
+        differing = [name for name in origin if there.get(name) != origin[name]]
+        if differing:
+            changes = ", ".join(f"{name} {there.get(name)} (now {origin[name]})" for name in differing)
+            raise OutputError(
+                f"{self.path} holds an unfinished run with {changes}; its numbers would not fit together\n  {advice}"
+            )
+
+    def _remove_all_but(self, kept: set[str]) -> None:
+        # The marker goes first: whatever happens from here on, the folder is an unfinished one.
+        for path in sorted(self.path.iterdir(), key=lambda path: path.name != MARKER):
+            if path.name in kept:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
     def sha256(self) -> dict[str, str]:
         """The fingerprint of every artefact, by its path in the folder."""
@@ -92,13 +160,17 @@ class RunFolder:
             if name not in NOT_HASHED
         }
 
-    def write_manifest(self, spec: ModelSpec, command: list[str]) -> None:
-        """Writes what it takes to run this again, and what then has to come out; the last file of a run."""
+    def write_manifest(self, spec: ModelSpec, command: list[str], complete: bool) -> None:
+        """Writes what it takes to run this again, and what then has to come out; the last file of a run.
+
+        `complete` is False where a time limit cut the run short.
+        """
         content = {
             "schema_version": 1,
             "spec": {"name": spec.name, "hash": spec.hash},
             "seed": spec.seed,
             "command": command,
+            "complete": complete,
             "versions": versions(),
             "backend": jax.default_backend(),
             "host_devices": len(jax.devices()),

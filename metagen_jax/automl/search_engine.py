@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from metagen_jax.automl import objectives
-from metagen_jax.automl.candidate import Candidate
+from metagen_jax.automl.candidate import PROPOSED, Candidate
 from metagen_jax.automl.progress import Progress
 from metagen_jax.automl.prototype_trainer import PrototypeTrainer
 from metagen_jax.search import STRATEGIES, ProxyState, SearchStrategy, is_trusted, proxy_start
@@ -74,11 +74,20 @@ class ArchitectureSearchEngine:
             capacity=capacity,
         )
 
-    def run(self, record: Callable[[list[Candidate]], None], result: SearchResult) -> None:
-        """Runs all rounds; `record` is called with the candidates of each round once they are measured.
+    def run(
+        self,
+        record: Callable[[list[Candidate]], None],
+        result: SearchResult,
+        recall: Callable[[Candidate], bool] = lambda candidate: False,
+    ) -> None:
+        """Runs all rounds.
+
+        The strategy is a pure function of its key and of what it is told. A run that was interrupted is therefore gone
+        through again from its beginning, and only the candidates that are not remembered are trained.
 
         Args:
-          record: stores a round.
+          record: stores candidates that have just been measured.
+          recall: fills in a candidate that an earlier run has measured; False where there was none.
           result: filled in while the search goes on, so that an interrupted one leaves what it has.
         """
         ask, tell = jax.jit(self._strategy.ask), jax.jit(self._strategy.tell)
@@ -93,13 +102,28 @@ class ArchitectureSearchEngine:
             if not candidates:
                 result.stopped = "every candidate within the limits has been trained" if left > 0 else ""
                 return
-            self._trainer.train_prototypes(candidates, self._search.prototype_steps)
-            record(candidates)
-            result.candidates += candidates
+            try:
+                self._measure(candidates, record, recall)
+            finally:  # what an interrupted round has measured counts
+                result.candidates += [candidate for candidate in candidates if candidate.status != PROPOSED]
             told = self._told(candidates)
             state = tell(state, *told)
             if self._search.proxy != "none":
                 result.proxy = self._judge_proxy(state)
+
+    def _measure(
+        self,
+        candidates: list[Candidate],
+        record: Callable[[list[Candidate]], None],
+        recall: Callable[[Candidate], bool],
+    ) -> None:
+        new = [candidate for candidate in candidates if not recall(candidate)]
+        num_recalled, steps = len(candidates) - len(new), self._search.prototype_steps
+        if num_recalled:
+            self._progress.note(f"round {candidates[0].round}: {num_recalled} of {len(candidates)} already trained")
+            self._progress.advance(num_recalled * steps)
+        if new:
+            self._trainer.train_prototypes(new, steps, record)
 
     def _judge_proxy(self, state: ProxyState) -> dict[str, Any]:
         correlation, trusted = float(state.agreement), bool(is_trusted(state))

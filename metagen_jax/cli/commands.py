@@ -170,15 +170,16 @@ def _build(
     )
     for line in _overview(path, overrides, prepared, options):
         progress.note(line)
-    try:
-        run = pipeline.run(prepared, options, progress)
-    finally:
-        progress.close()
-    if spec.outputs.figures:
-        from metagen_jax.report.figures import draw_figures
+    with pipeline.claimed(spec, options):
+        try:
+            run = pipeline.run(prepared, options, progress)
+        finally:
+            progress.close()
+        if spec.outputs.figures:
+            from metagen_jax.report.figures import draw_figures
 
-        draw_figures(run.path)
-    pipeline.finish(run, spec, _command(path, overrides, host_devices, time_limit, train_prototypes, search))
+            draw_figures(run.path)
+        pipeline.finish(run, spec, _command(path, overrides, host_devices, time_limit, train_prototypes, search))
     _show_result(run, spec, started)
 
 

@@ -48,15 +48,3 @@ def test_a_run_in_which_every_candidate_diverges_fails_with_a_message(
     message = capsys.readouterr().err
     assert "no candidate could be trained: loss or gradient not finite at step 1" in message
     assert not (tmp_path / "run" / "manifest.json").exists()
-
-
-def test_an_unfinished_folder_is_started_again(finished: Path, kind: str, tmp_path: Path):
-    if kind == "text":
-        pytest.skip("the folder is handled the same for every modality")
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "spec.resolved.yaml").write_bytes((finished / "spec.resolved.yaml").read_bytes())
-    (tmp_path / "run" / "search.sqlite").write_bytes(b"half of a database")
-    assert run_tiny("image", tmp_path / "run", "--quiet") == 0
-    names = {path.name for path in finished.iterdir()}
-    assert {path.name for path in (tmp_path / "run").iterdir()} == names
-    assert (tmp_path / "run" / "result.json").read_bytes() == (finished / "result.json").read_bytes()

@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from metagen_jax.automl.run_folder import NOT_HASHED
 from metagen_jax.spec import load_spec
 from tests.runs import ROOT, run_tiny, tiny_command
-
-CLOCK = {"timing.json", "log.jsonl"}
 
 
 def result_of(folder: Path) -> dict:
@@ -57,14 +56,14 @@ def test_another_process_gives_the_same_bytes(finished: Path, kind: str, tmp_pat
     subprocess.run(command, check=True, env=environment, capture_output=True)
     first, second = files_of(finished), files_of(tmp_path / "elsewhere")
     assert first.keys() == second.keys()
-    differing = [name for name in first if name not in CLOCK and first[name] != second[name]]
+    differing = [name for name in first if name not in NOT_HASHED and first[name] != second[name]]
     assert not differing
 
 
 def test_the_manifest_has_the_fingerprint_of_every_artefact(finished: Path):
     manifest = json.loads((finished / "manifest.json").read_text())
     files = files_of(finished)
-    assert manifest["sha256"].keys() == files.keys() - CLOCK - {"manifest.json"}
+    assert manifest["sha256"].keys() == files.keys() - NOT_HASHED
     for name, digest in manifest["sha256"].items():
         assert hashlib.sha256(files[name]).hexdigest() == digest, name
     assert manifest["command"][1] == "automl"

@@ -20,7 +20,7 @@ from tests.runs import ROOT
 class JudgedBySize:
     """Stands where prototypes are trained: larger networks have lower losses, and every fifth one fails."""
 
-    def train_prototypes(self, candidates: list[Candidate], steps: int) -> None:
+    def train_prototypes(self, candidates: list[Candidate], steps: int, record) -> None:
         for candidate in candidates:
             candidate.status = FAILED if candidate.number % 5 == 3 else TRAINED
             loss = 20.0 - math.log(candidate.costs["params"])
