@@ -44,9 +44,20 @@ def write_text(path: Path, text: str) -> None:
     part.replace(path)
 
 
-def _surroundings() -> dict[str, Any]:
+def surroundings() -> dict[str, Any]:
     """What the bits of a run depend on besides its spec."""
-    return {"backend": jax.default_backend(), "host_devices": len(jax.devices()), **versions()}
+    return {"backend": jax.default_backend(), "host_devices": len(jax.devices()), "versions": versions()}
+
+
+def changes_of_origin(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What differs between two origins, in words."""
+    changes = []
+    for name, value in now.items():
+        if isinstance(value, dict):
+            changes += changes_of_origin(before.get(name, {}), value)
+        elif before.get(name) != value:
+            changes.append(f"{name} {before.get(name)} (now {value})")
+    return changes
 
 
 class RunFolder:
@@ -116,7 +127,7 @@ class RunFolder:
             raise OutputError(
                 f"{self.path} already holds a finished run\n  Add --fresh to replace it, or give another --out."
             )
-        origin = json.loads(json.dumps(_surroundings() | options))
+        origin = surroundings() | {"options": options}
         continues = not fresh and (self.path / SPEC).is_file()
         if continues:
             self._check_same_run(spec, origin)
@@ -132,10 +143,8 @@ class RunFolder:
         file = self.path / ORIGIN
         if not file.is_file():
             raise OutputError(f"{self.path} holds an unfinished run that does not say what wrote it\n  {advice}")
-        there = json.loads(file.read_text(encoding="utf-8"))
-        differing = [name for name in origin if there.get(name) != origin[name]]
-        if differing:
-            changes = ", ".join(f"{name} {there.get(name)} (now {origin[name]})" for name in differing)
+        changes = ", ".join(changes_of_origin(json.loads(file.read_text(encoding="utf-8")), origin))
+        if changes:
             raise OutputError(
                 f"{self.path} holds an unfinished run with {changes}; its numbers would not fit together\n  {advice}"
             )
@@ -160,6 +169,17 @@ class RunFolder:
             if name not in NOT_HASHED
         }
 
+    def manifest(self) -> dict[str, Any]:
+        """What the run wrote last.
+
+        Raises:
+          OutputError: no run has ended here.
+        """
+        file = self.path / MARKER
+        if not file.is_file():
+            raise OutputError(f"{self.path} holds no finished run\n  It has no {MARKER}.")
+        return json.loads(file.read_text(encoding="utf-8"))
+
     def write_manifest(self, spec: ModelSpec, command: list[str], complete: bool) -> None:
         """Writes what it takes to run this again, and what then has to come out; the last file of a run.
 
@@ -171,9 +191,6 @@ class RunFolder:
             "seed": spec.seed,
             "command": command,
             "complete": complete,
-            "versions": versions(),
-            "backend": jax.default_backend(),
-            "host_devices": len(jax.devices()),
             "sha256": self.sha256(),
-        }
+        } | json.loads((self.path / ORIGIN).read_text(encoding="utf-8"))
         write_json(self.path / MARKER, content)

@@ -3,6 +3,7 @@
 import json
 import shlex
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +12,7 @@ import typer
 
 from metagen_jax import __version__
 from metagen_jax.cli.environment import DEFAULT_HOST_DEVICES, free_memory_bytes, num_cores, start_jax
-from metagen_jax.errors import SpecError
+from metagen_jax.errors import OutputError, SpecError
 from metagen_jax.spec import ModelSpec, json_schema, load_spec
 from metagen_jax.spec.units import parse_duration_ms
 from metagen_jax.synth.choices import check_choices
@@ -106,6 +107,48 @@ def synth(
 
 
 @app.command()
+def reproduce(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Keep the repeated run here. Default: nowhere.", show_default=False)
+    ] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Do a run again and compare every file with the fingerprint that its manifest has; exit code 1 if one differs."""
+    from metagen_jax.automl.reproduce import differing_files, read_recorded
+    from metagen_jax.automl.run_folder import SPEC, RunFolder, changes_of_origin, surroundings
+
+    recorded = read_recorded(run)
+    changed = differing_files(recorded.sha256, RunFolder(run).sha256())
+    if changed:
+        raise OutputError(f"{run} is not what its manifest says: {changed[0]}\n  Restore the file, or build it anew.")
+    start_jax(recorded.host_devices)
+    surrounding_changes = changes_of_origin(recorded.origin, surroundings())
+    if surrounding_changes:
+        print(f"note: not the same surroundings: {', '.join(surrounding_changes)}", file=sys.stderr)
+    with tempfile.TemporaryDirectory(prefix="metagen-") as temporary:
+        again = out or Path(temporary) / "run"
+        _build(
+            run / SPEC,
+            [],
+            again,
+            False,
+            quiet,
+            recorded.host_devices,
+            None,
+            train_prototypes=recorded.train_prototypes,
+            search=recorded.search,
+            show=False,
+        )
+        differing = differing_files(recorded.sha256, RunFolder(again).sha256())
+    if not differing:
+        print(f"reproduced: all {len(recorded.sha256)} files of {run} have the same bytes")
+        return
+    print(f"{len(differing)} of {len(recorded.sha256)} files differ; the first is {differing[0]}")
+    raise typer.Exit(1)
+
+
+@app.command()
 def validate(
     specs: Annotated[list[Path], typer.Argument(help="YAML files to check.", show_default=False)],
     set_: SetOption = None,
@@ -147,6 +190,7 @@ def _build(
     *,
     train_prototypes: bool,
     search: bool,
+    show: bool = True,
 ) -> None:
     started = time.monotonic()
     spec = load_spec(path, overrides)
@@ -180,7 +224,8 @@ def _build(
 
             draw_figures(run.path)
         pipeline.finish(run, spec, _command(path, overrides, host_devices, time_limit, train_prototypes, search))
-    _show_result(run, spec, started)
+    if show:
+        _show_result(run, spec, started)
 
 
 def _seconds(time_limit: str) -> float:

@@ -190,7 +190,8 @@ def test_an_unfinished_run_of_other_versions_is_not_continued(
 ):
     run = interrupted(finished, tmp_path / "run")
     origin = json.loads((run / "origin.json").read_text())
-    (run / "origin.json").write_text(json.dumps(origin | {"jaxlib": "0.1"}))
+    origin["versions"]["jaxlib"] = "0.1"
+    (run / "origin.json").write_text(json.dumps(origin))
     assert run_tiny("image", run, "--quiet") == 2
     assert "jaxlib 0.1 (now " in capsys.readouterr().err
 

@@ -1,0 +1,69 @@
+"""Whether a run that is done again gives the same files."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+from metagen_jax.automl.run_folder import RunFolder
+from metagen_jax.errors import OutputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Recorded:
+    """What a manifest says of a run.
+
+    Attributes:
+      folder: the run.
+      host_devices: CPU devices that its process was started with.
+      search, train_prototypes: options of its command.
+      origin: backend, versions and options.
+      sha256: the fingerprint of every artefact, by its path in the folder.
+    """
+
+    folder: Path
+    host_devices: int
+    search: bool
+    train_prototypes: bool
+    origin: dict[str, object]
+    sha256: dict[str, str]
+
+
+def read_recorded(folder: Path) -> Recorded:
+    """Reads the manifest of a run that is to be done again.
+
+    Raises:
+      OutputError: no run has ended there, or a time limit cut it short.
+    """
+    manifest = RunFolder(folder).manifest()
+    if not manifest["complete"]:
+        raise OutputError(
+            f"{folder} was cut short by a time limit: how far it came depends on the clock\n"
+            "  Go on with it first, with the command that started it."
+        )
+    return Recorded(
+        folder=folder,
+        host_devices=manifest["host_devices"],
+        origin={name: manifest[name] for name in ("backend", "host_devices", "versions")},
+        sha256=manifest["sha256"],
+        **manifest["options"],
+    )
+
+
+def differing_files(recorded: Mapping[str, str], again: Mapping[str, str]) -> list[str]:
+    """The files that are not the same in two runs, each with how it differs, in the order of their names.
+
+    Examples:
+      >>> differing_files({"a": "12", "b": "34"}, {"a": "12", "c": "56"})
+      ['b: only in the recorded run', 'c: only in the repeated run']
+      >>> differing_files({"a": "12"}, {"a": "34"})
+      ['a: recorded sha256 12, now 34']
+    """
+    lines = []
+    for name in sorted(recorded.keys() | again.keys()):
+        if name not in again:
+            lines.append(f"{name}: only in the recorded run")
+        elif name not in recorded:
+            lines.append(f"{name}: only in the repeated run")
+        elif recorded[name] != again[name]:
+            lines.append(f"{name}: recorded sha256 {recorded[name]}, now {again[name]}")
+    return lines
