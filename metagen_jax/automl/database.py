@@ -99,7 +99,8 @@ class RunDatabase:
         """Stores candidates, or what another stage measured on stored ones, in one transaction."""
         with self._connection:
             for candidate in candidates:
-                self._record_candidate(candidate)
+                if stage == "prototype":
+                    self._record_candidate(candidate)
                 self._connection.executemany(
                     "INSERT OR REPLACE INTO measurements VALUES (?, ?, 'validation', ?, ?, ?)",
                     [
@@ -125,7 +126,8 @@ class RunDatabase:
     def _record_candidate(self, candidate: Candidate) -> None:
         costs = candidate.costs
         self._connection.execute(
-            "INSERT INTO candidates VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (number) DO NOTHING",
+            "INSERT INTO candidates VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (number) DO UPDATE SET status = excluded.status, reason = excluded.reason",
             (
                 candidate.number,
                 candidate.round,

@@ -181,7 +181,7 @@ class _Runner:
             engine.run(
                 lambda candidates: database.record(candidates, "prototype"),
                 result,
-                lambda candidate: database.recall(candidate, "prototype"),
+                lambda candidate: self._options.train_prototypes and database.recall(candidate, "prototype"),
             )
         except OutOfTime:
             result.stopped = TIME_LIMIT
@@ -223,9 +223,8 @@ class _Runner:
             largest = sorted(candidates, key=lambda c: -c.costs["params"])
             chosen = largest[: search.finalists]
             self._progress.stage("prototypes of the finalists", len(chosen) * search.prototype_steps)
-            new = [candidate for candidate in chosen if not candidate.losses]
             self._trainer.train_prototypes(
-                new, search.prototype_steps, lambda candidates: database.record(candidates, "prototype")
+                chosen, search.prototype_steps, lambda candidates: database.record(candidates, "prototype")
             )
         finalists = [copy.copy(candidate) for candidate in chosen]
         self._progress.stage("finalists", len(finalists) * self._spec.training.steps)

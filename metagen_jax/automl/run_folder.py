@@ -23,7 +23,7 @@ MARKER, LOCK, ORIGIN, SPEC, LOG = "manifest.json", ".lock", "origin.json", "spec
 NOT_HASHED = {MARKER, LOCK, ORIGIN, LOG, "timing.json"}
 DATABASE = "search.sqlite"
 CONTINUED = {LOCK, ORIGIN, SPEC, LOG, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"}  # what an interrupted run leaves
-FIRST = {LOCK, LOG, f"{ORIGIN}.part", ORIGIN, f"{SPEC}.part"}  # all that may be there before the spec is
+FIRST = {LOCK, f"{ORIGIN}.part", ORIGIN, f"{SPEC}.part"}  # all that may be there before the spec is
 
 
 def versions() -> dict[str, str]:
@@ -150,8 +150,8 @@ class RunFolder:
             )
 
     def _remove_all_but(self, kept: set[str]) -> None:
-        # The marker goes first: whatever happens from here on, the folder is an unfinished one.
-        for path in sorted(self.path.iterdir(), key=lambda path: path.name != MARKER):
+        # The marker goes first and the spec last: whatever happens in between, the folder is that of an unfinished run.
+        for path in sorted(self.path.iterdir(), key=lambda path: (path.name == SPEC, path.name != MARKER)):
             if path.name in kept:
                 continue
             if path.is_dir() and not path.is_symlink():

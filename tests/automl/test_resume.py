@@ -2,6 +2,7 @@
 
 import errno
 import json
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -16,6 +17,7 @@ from metagen_jax.automl import pipeline
 from metagen_jax.automl.database import RunDatabase
 from metagen_jax.automl.prototype_trainer import OutOfTime, PrototypeTrainer
 from metagen_jax.automl.run_folder import LOCK, RunFolder
+from metagen_jax.spec import load_spec
 from tests.runs import run_tiny, tiny_command
 
 
@@ -205,3 +207,39 @@ def test_a_broken_database_is_named_and_fresh_starts_over(
     assert "search.sqlite cannot be read" in capsys.readouterr().err
     assert run_tiny("image", run, "--quiet", "--fresh") == 0
     assert same_artefacts(finished, run)
+
+
+def test_fresh_that_is_interrupted_leaves_the_folder_of_an_unfinished_run(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    folder = RunFolder(Path(shutil.copytree(finished, tmp_path / "run")))
+    spec = load_spec(folder.path / "spec.resolved.yaml")
+    options = json.loads((folder.path / "origin.json").read_text())["options"]
+    removed = 0
+    whole = Path.unlink
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        nonlocal removed
+        removed += 1
+        if removed == 3:
+            raise KeyboardInterrupt
+        whole(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    with folder.claimed(), pytest.raises(KeyboardInterrupt):
+        folder.prepare(spec, options, fresh=True)
+    monkeypatch.undo()
+    assert not folder.is_finished
+    with folder.claimed():
+        assert folder.prepare(spec, options, fresh=True) is False
+    assert {path.name for path in folder.path.iterdir()} == {LOCK, "origin.json", "spec.resolved.yaml"}
+
+
+def test_a_run_without_trained_prototypes_goes_on_too(tmp_path: Path):
+    quick = ("--quiet", "--no-train-prototypes", "--set", "search.finalists=1", "--set", "outputs.project=false")
+    assert run_tiny("image", tmp_path / "undisturbed", *quick) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        Stop(patch).at(PrototypeTrainer, "train_finalists", 1, KeyboardInterrupt)
+        assert run_tiny("image", tmp_path / "run", *quick) == 130
+    assert run_tiny("image", tmp_path / "run", *quick) == 0
+    assert same_artefacts(tmp_path / "undisturbed", tmp_path / "run")
