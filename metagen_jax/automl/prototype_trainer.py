@@ -12,13 +12,14 @@ from metagen_jax.automl.candidate import FAILED, TRAINED, Candidate, Score
 from metagen_jax.automl.progress import Progress
 from metagen_jax.data import Dataset
 from metagen_jax.errors import RunError
-from metagen_jax.population.program import Hyperparameters, Job, Population, Program
+from metagen_jax.population.program import LOOP, VMAP, Hyperparameters, Job, Population, Program
 from metagen_jax.population.weights import Structure, Weights
 from metagen_jax.synth import codegen
 from metagen_jax.synth.space import SearchSpace
 
 LONGEST_SEGMENT = 50  # steps between two returns to Python: progress, scores, time limit
-WIDTH = 4  # candidates side by side on a device; 16 and more fall out of a CPU's cache
+# A CPU gains nothing from candidates side by side, and one after the other they can skip the layers that they lack.
+CPU, ACCELERATOR = (LOOP, 4), (VMAP, 4)  # mode and candidates of a chunk on each device
 
 
 class OutOfTime(RunError):
@@ -67,6 +68,7 @@ class PrototypeTrainer:
         self.mesh = mesh
         self._progress = progress
         self._check_time = check_time
+        self._mode, self._width = CPU if jax.default_backend() == "cpu" else ACCELERATOR
         self._structures: dict[tuple[Any, ...], Structure] = {}
         self._programs: dict[tuple[Any, ...], Program] = {}
         modality, fixed = space.modality, {field.name: field.value for field in space.fixed}
@@ -93,7 +95,7 @@ class PrototypeTrainer:
 
         `record` is called with each chunk as soon as it is measured.
         """
-        for chunk, program in self._chunks(candidates, self._space.allocated, WIDTH):
+        for chunk, program in self._chunks(candidates, self._space.allocated, self._width):
             self._train(program, chunk, Length(steps), self._space.modality.search_examples)
             record(chunk)
             self._progress.trained(chunk)
@@ -123,7 +125,7 @@ class PrototypeTrainer:
             if program_key not in self._programs:
                 sizes = ", ".join(f"{axis} {length}" for axis, length in allocated.items())
                 self._progress.note(f"compiling a program that holds {sizes}; this takes some seconds")
-                self._programs[program_key] = Program(self.structure(group[0]), allocated, width, self.mesh)
+                self._programs[program_key] = Program(self.structure(group[0]), allocated, width, self.mesh, self._mode)
             program = self._programs[program_key]
             for start in range(0, len(group), program.capacity):
                 yield group[start : start + program.capacity], program

@@ -238,8 +238,8 @@ def _seconds(time_limit: str) -> float:
 def _num_devices() -> int | None:
     """As many CPU devices as cores, or all accelerators.
 
-    Two at least: XLA compiles for one device without partitioning it, and rounds differently then, while any larger
-    number gives the same bits.
+    Two at least: XLA compiles for one device without partitioning it, and may round differently then, while any
+    larger number gives the same bits.
     """
     import jax
 

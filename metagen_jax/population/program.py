@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -17,6 +17,8 @@ from metagen_jax.population.devices import AXIS
 from metagen_jax.population.weights import Structure, Weights, cut, pad, with_values
 from metagen_jax.synth import named_axes
 from metagen_jax.synth.named_axes import Size
+
+LOOP, VMAP = "loop", "vmap"  # how a device goes through the candidates of a chunk
 
 
 class Hyperparameters(NamedTuple):
@@ -60,12 +62,23 @@ class Program:
     Args:
       structure: the rendered program.
       allocated: length of each searched axis, at least that of every candidate.
-      width: candidates that each device trains side by side under `vmap`.
+      width: candidates of a chunk on each device.
       mesh: the devices, from `population_mesh`.
+      mode: how a device goes through them: `VMAP`, side by side, or `LOOP`, one after the other, where each skips the
+        layers that it does not have.
     """
 
-    def __init__(self, structure: Structure, allocated: Mapping[str, int], width: int, mesh: jax.sharding.Mesh):
+    def __init__(
+        self,
+        structure: Structure,
+        allocated: Mapping[str, int],
+        width: int,
+        mesh: jax.sharding.Mesh,
+        mode: str = LOOP,
+    ):
         self.allocated = dict(allocated)
+        self._mode = mode
+        self._over_slots = jax.vmap if mode == VMAP else _one_after_the_other
         self.capacity = width * mesh.size
         self._module = structure.module
         self._mesh = mesh
@@ -164,7 +177,10 @@ class Program:
         flat = [
             (path, size.replace(sizes[path[-1]].astype(jnp.float32))) for path, size in nnx.to_flat_state(self._sizes)
         ]
-        return nnx.merge(self._graph, params, nnx.from_flat_state(flat))
+        model = nnx.merge(self._graph, params, nnx.from_flat_state(flat))
+        if self._mode == LOOP:
+            _skip_absent_layers(model, sizes)
+        return model
 
     def _mask(self, sizes: Mapping[str, jax.Array]) -> Any:
         return with_values(self._params, {leaf.path: named_axes.mask(leaf, sizes) for leaf in self.leaves})
@@ -191,16 +207,25 @@ class Program:
         return after, jnp.where(alive, loss, jnp.nan)
 
     def _train_chunk(self, chunk: Population, batches: tuple, real_steps: jax.Array, num_steps: jax.Array) -> tuple:
-        mask = jax.vmap(self._mask)(chunk.sizes)
+        if self._mode == VMAP:  # steps outside, candidates inside, so that a step of all of them is one large operation
+            mask = jax.vmap(self._mask)(chunk.sizes)
 
-        def one_step(carry: Population, xs: tuple) -> tuple:
-            batch, real = xs
-            return jax.vmap(lambda c, m: self._step_one(c, m, batch, real, num_steps))(carry, mask)
+            def one_step(carry: Population, xs: tuple) -> tuple:
+                batch, real = xs
+                return jax.vmap(lambda c, m: self._step_one(c, m, batch, real, num_steps))(carry, mask)
 
-        return jax.lax.scan(one_step, chunk, (batches, real_steps))
+            return jax.lax.scan(one_step, chunk, (batches, real_steps))
+
+        def all_steps(candidate: Population) -> tuple:
+            mask = self._mask(candidate.sizes)
+            steps = (batches, real_steps)
+            return jax.lax.scan(lambda c, xs: self._step_one(c, mask, xs[0], xs[1], num_steps), candidate, steps)
+
+        chunk, losses = _one_after_the_other(all_steps)(chunk)
+        return chunk, losses.T  # (steps, N)
 
     def _logits_chunk(self, params: Any, sizes: dict[str, jax.Array], inputs: jax.Array) -> jax.Array:
-        return jax.vmap(lambda p, s: self._model(p, s)(inputs))(params, sizes)
+        return self._over_slots(lambda p, s: self._model(p, s)(inputs))(params, sizes)
 
     def _score_chunk(self, chunk: Population, batches: tuple) -> tuple[jax.Array, jax.Array]:
         *arrays, real = batches
@@ -215,7 +240,31 @@ class Program:
             (loss, right, count), _ = jax.lax.scan(one_batch, jnp.zeros(3), (*arrays, real))
             return loss / count, right / count
 
-        return jax.vmap(score_one)(chunk.params, chunk.sizes)
+        return self._over_slots(score_one)(chunk.params, chunk.sizes)
+
+
+def _one_after_the_other(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What `jax.vmap(function)` computes, but one slot at a time."""
+    return lambda *arguments: jax.lax.map(lambda slot: function(*slot), arguments)
+
+
+def _skip_absent_layers(model: nnx.Module, sizes: Mapping[Any, jax.Array]) -> None:
+    """Makes every layer that a candidate does not have a branch that is not taken; changes `model` in place."""
+    for _, node in list(nnx.iter_graph(model)):
+        for name, axis in getattr(node, "layer_lists", ()):
+            layers = [_Optional(layer, index < sizes[axis]) for index, layer in enumerate(getattr(node, name))]
+            object.__setattr__(node, name, layers)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Optional:
+    """A layer that maps its input to another of the same shape, or passes it on."""
+
+    layer: Callable[[jax.Array], jax.Array]
+    present: jax.Array
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return jax.lax.cond(self.present, self.layer, lambda unchanged: unchanged, x)
 
 
 def _training_arguments(batches: Sequence[tuple[np.ndarray, ...]], length: int, num_steps: int) -> tuple:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from metagen_jax.population.devices import population_mesh
-from metagen_jax.population.program import Job, Program
+from metagen_jax.population.program import VMAP, Job, Program
 from tests.population.conftest import NUM_STEPS, WIDTH, Trained
 
 
@@ -29,10 +29,21 @@ def test_alone_among_copies_gives_the_same_bits(one_family: Trained):
     assert (losses[:, 0] == one_family.losses[:, 1]).all()
 
 
-def test_eight_devices_give_the_same_bits_as_two(one_family: Trained):
-    program = Program(one_family.structure, one_family.program.allocated, WIDTH, population_mesh(8))
+@pytest.mark.parametrize(("num_devices", "width"), [(8, WIDTH), (1, 1)])
+def test_meshes_of_eight_two_and_one_and_other_widths_give_the_same_bits(
+    one_family: Trained, num_devices: int, width: int
+):
+    program = Program(one_family.structure, one_family.program.allocated, width, population_mesh(num_devices))
+    for first in range(0, len(one_family.jobs), program.capacity):
+        jobs = one_family.jobs[first : first + program.capacity]
+        _, losses = one_family.train(program, jobs)
+        assert (losses[:, : len(jobs)] == one_family.losses[:, first : first + len(jobs)]).all()
+
+
+def test_side_by_side_computes_what_one_after_the_other_does(one_family: Trained):
+    program = Program(one_family.structure, one_family.program.allocated, WIDTH, population_mesh(2), VMAP)
     _, losses = one_family.train(program, one_family.jobs)
-    assert (losses[:, :4] == one_family.losses).all()
+    np.testing.assert_allclose(losses[:, : len(one_family.jobs)], one_family.losses, rtol=1e-5)
 
 
 def test_segments_give_the_same_bits_as_one_piece(one_family: Trained):
