@@ -17,6 +17,7 @@ from metagen_jax.automl import objectives
 from metagen_jax.automl.candidate import FAILED, TRAINED, Candidate
 from metagen_jax.automl.database import RunDatabase
 from metagen_jax.automl.evaluation import repeat_plain, score_plain
+from metagen_jax.automl.planning import plan_of
 from metagen_jax.automl.progress import Logged, Progress, Silent
 from metagen_jax.automl.prototype_trainer import OutOfTime, PrototypeTrainer
 from metagen_jax.automl.run_folder import DATABASE, LOG, RunFolder, versions, write_json
@@ -26,6 +27,7 @@ from metagen_jax.data import Dataset, load_dataset, sha256
 from metagen_jax.errors import RunError
 from metagen_jax.population.checkpoints import save_weights
 from metagen_jax.population.devices import population_mesh
+from metagen_jax.population.plan import Plan
 from metagen_jax.population.weights import Weights
 from metagen_jax.spec import ModelSpec, Objective
 from metagen_jax.synth.choices import check_choices
@@ -40,13 +42,14 @@ SEARCH_SHARE = 0.5  # of a time limit; the rest is for the finalists
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """How to run, as opposed to what: nothing here changes a result, but `time_limit_s` may cut it short.
+    """How to run, as opposed to what: `plan` may change last bits, `time_limit_s` cut a run short.
 
     Attributes:
       out: the folder, or None for `runs/<name>-<hash>`.
       fresh: replace a finished run.
       search: False takes one good architecture instead of searching.
       train_prototypes: False ranks candidates by their size alone.
+      plan: of the programs; None: that of the interrupted run which goes on, or a new one.
       num_devices: how many devices share a population; None: all.
       time_limit_s: seconds; None: no limit.
     """
@@ -55,6 +58,7 @@ class Options:
     fresh: bool = False
     search: bool = True
     train_prototypes: bool = True
+    plan: Plan | None = None
     num_devices: int | None = None
     time_limit_s: float | None = None
 
@@ -136,13 +140,14 @@ class _Runner:
         run_key, self._search_key = jax.random.split(jax.random.key(self._spec.seed))
         self._deadline_share = SEARCH_SHARE
         self._baseline = self._modality.baseline(self._dataset)
+        self._plan, mesh = plan_of(prepared, options), population_mesh(options.num_devices)
         self._trainer = PrototypeTrainer(
-            self._space, self._dataset, run_key, population_mesh(options.num_devices), self._progress, self._check_time
+            self._space, self._dataset, run_key, mesh, self._plan, self._progress, self._check_time
         )
 
     def run(self) -> Run:
         choices = {"search": self._options.search, "train_prototypes": self._options.train_prototypes}
-        if self._folder.prepare(self._spec, choices, self._options.fresh):
+        if self._folder.prepare(self._spec, choices, self._plan.to_json(), self._options.fresh):
             self._progress.note(f"going on with the run in {self._folder.path}")
         with RunDatabase(self._folder.path / DATABASE) as database:
             return self._run(database)
@@ -311,7 +316,7 @@ class _Runner:
                 "trained": statuses.count(TRAINED) if self._options.train_prototypes else len(finalists),
                 "failed": statuses.count(FAILED),
                 "architectures": len({_architecture(candidate) for candidate in searched.candidates}),
-                "programs": self._num_programs(searched.candidates) + self._num_programs(finalists),
+                "programs": self._num_programs(searched.candidates, finalists),
             },
             "objectives": [dataclasses.asdict(objective) for objective in self._spec.search.objectives],
             "strategy": self._spec.search.strategy,
@@ -336,9 +341,11 @@ class _Runner:
         whole = all(finalist.scores[-1].step == self._spec.training.steps for finalist in trained)
         return whole and searched.stopped != TIME_LIMIT
 
-    def _num_programs(self, candidates: list[Candidate]) -> int:
+    def _num_programs(self, candidates: list[Candidate], finalists: list[Candidate]) -> int:
         """Of those that were trained; counted from the candidates, because a continued run compiles fewer."""
-        return len({self._space.structure_key(candidate.blueprint) for candidate in candidates if candidate.losses})
+        trained = [c.blueprint for c in candidates if c.losses]
+        short = {self._plan.choose(self._space.structure_key(blueprint), blueprint.sizes) for blueprint in trained}
+        return len(short) + len({self._space.structure_key(c.blueprint) for c in finalists if c.losses})
 
     def _check_time(self) -> None:
         limit = self._options.time_limit_s

@@ -1,4 +1,4 @@
-"""Trains candidates as populations, one program a structure."""
+"""Trains candidates as populations, in the programs of a plan."""
 
 import dataclasses
 import math
@@ -12,14 +12,13 @@ from metagen_jax.automl.candidate import FAILED, TRAINED, Candidate, Score
 from metagen_jax.automl.progress import Progress
 from metagen_jax.data import Dataset
 from metagen_jax.errors import RunError
-from metagen_jax.population.program import LOOP, VMAP, Hyperparameters, Job, Population, Program
+from metagen_jax.population.plan import Plan, ProgramPlan
+from metagen_jax.population.program import Hyperparameters, Job, Population, Program
 from metagen_jax.population.weights import Structure, Weights
 from metagen_jax.synth import codegen
 from metagen_jax.synth.space import SearchSpace
 
 LONGEST_SEGMENT = 50  # steps between two returns to Python: progress, scores, time limit
-# A CPU gains nothing from candidates side by side, and one after the other they can skip the layers that they lack.
-CPU, ACCELERATOR = (LOOP, 4), (VMAP, 4)  # mode and candidates of a chunk on each device
 
 
 class OutOfTime(RunError):
@@ -50,6 +49,7 @@ class PrototypeTrainer:
       dataset: what they learn from.
       run_key: candidate `i` draws its initial weights from `fold_in(run_key, i)`.
       mesh: the devices.
+      plan: which candidates share a program.
       progress: told after every segment.
       check_time: called between segments; raises `OutOfTime`.
     """
@@ -60,6 +60,7 @@ class PrototypeTrainer:
         dataset: Dataset,
         run_key: jax.Array,
         mesh: jax.sharding.Mesh,
+        plan: Plan,
         progress: Progress,
         check_time: Callable[[], None] = lambda: None,
     ):
@@ -68,7 +69,7 @@ class PrototypeTrainer:
         self.mesh = mesh
         self._progress = progress
         self._check_time = check_time
-        self._mode, self._width = CPU if jax.default_backend() == "cpu" else ACCELERATOR
+        self._plan = plan
         self._structures: dict[tuple[Any, ...], Structure] = {}
         self._programs: dict[tuple[Any, ...], Program] = {}
         modality, fixed = space.modality, {field.name: field.value for field in space.fixed}
@@ -95,7 +96,7 @@ class PrototypeTrainer:
 
         `record` is called with each chunk as soon as it is measured.
         """
-        for chunk, program in self._chunks(candidates, self._space.allocated, self._width):
+        for chunk, program in self._chunks(candidates):
             self._train(program, chunk, Length(steps), self._space.modality.search_examples)
             record(chunk)
             self._progress.trained(chunk)
@@ -107,28 +108,32 @@ class PrototypeTrainer:
         """
         trained: dict[int, Weights] = {}
         allocated = {axis: max(c.blueprint.sizes[axis] for c in finalists) for axis in self._space.largest}
-        for chunk, program in self._chunks(finalists, allocated, width=1):
-            population = self._train(program, chunk, Length(steps), None, keep_when_out_of_time=True)
-            cut = program.weights(population, [candidate.blueprint.sizes for candidate in chunk])
-            trained |= {candidate.number: weights for candidate, weights in zip(chunk, cut, strict=True)}
+        for group in _grouped(finalists, lambda c: self._space.structure_key(c.blueprint)).values():
+            program = self._program(group[0], allocated, self._plan.programs[0].mode, width=1)
+            for chunk in _cut(group, program.capacity):
+                population = self._train(program, chunk, Length(steps), None, keep_when_out_of_time=True)
+                cut = program.weights(population, [candidate.blueprint.sizes for candidate in chunk])
+                trained |= {candidate.number: weights for candidate, weights in zip(chunk, cut, strict=True)}
         return [trained[candidate.number] for candidate in finalists]
 
-    def _chunks(
-        self, candidates: Sequence[Candidate], allocated: dict[str, int], width: int
-    ) -> Iterator[tuple[list[Candidate], Program]]:
-        """Groups candidates by structure and yields each program with the chunks that it takes."""
-        groups: dict[tuple[Any, ...], list[Candidate]] = {}
-        for candidate in candidates:
-            groups.setdefault(self._space.structure_key(candidate.blueprint), []).append(candidate)
-        for key, group in groups.items():
-            program_key = (key, width, tuple(sorted(allocated.items())))
-            if program_key not in self._programs:
-                sizes = ", ".join(f"{axis} {length}" for axis, length in allocated.items())
-                self._progress.note(f"compiling a program that holds {sizes}; this takes some seconds")
-                self._programs[program_key] = Program(self.structure(group[0]), allocated, width, self.mesh, self._mode)
-            program = self._programs[program_key]
-            for start in range(0, len(group), program.capacity):
-                yield group[start : start + program.capacity], program
+    def _chunks(self, candidates: Sequence[Candidate]) -> Iterator[tuple[list[Candidate], Program]]:
+        """Yields each program of the plan with the chunks that it takes, the dearest candidates first."""
+        for planned, group in _grouped(candidates, self._planned).items():
+            program = self._program(group[0], dict(planned.allocated), planned.mode, planned.width)
+            ordered = sorted(group, key=lambda candidate: -candidate.costs["flops"])
+            for chunk in _cut(ordered, program.capacity):
+                yield chunk, program
+
+    def _planned(self, candidate: Candidate) -> ProgramPlan:
+        return self._plan.choose(self._space.structure_key(candidate.blueprint), candidate.blueprint.sizes)
+
+    def _program(self, candidate: Candidate, allocated: dict[str, int], mode: str, width: int) -> Program:
+        key = (self._space.structure_key(candidate.blueprint), mode, width, tuple(sorted(allocated.items())))
+        if key not in self._programs:
+            sizes = ", ".join(f"{axis} {length}" for axis, length in allocated.items())
+            self._progress.note(f"compiling a program that holds {sizes}; this takes some seconds")
+            self._programs[key] = Program(self.structure(candidate), allocated, width, self.mesh, mode)
+        return self._programs[key]
 
     def _train(
         self,
@@ -164,11 +169,22 @@ class PrototypeTrainer:
             for position, own in enumerate(scores):
                 own.append(Score(last, self._space.modality.metrics(float(loss[position]), float(accuracy[position]))))
             self._progress.advance((last - first) * len(chunk))
-        alive = np.asarray(population.alive)
+        alive = program.alive(population)
         for position, candidate in enumerate(chunk):
             candidate.losses = [float(loss) for loss in np.concatenate(curves)[:, position]]
             _conclude(candidate, scores[position], bool(alive[position]))
         return population
+
+
+def _grouped(candidates: Sequence[Candidate], key: Callable[[Candidate], Any]) -> dict[Any, list[Candidate]]:
+    groups: dict[Any, list[Candidate]] = {}
+    for candidate in candidates:
+        groups.setdefault(key(candidate), []).append(candidate)
+    return groups
+
+
+def _cut(candidates: list[Candidate], length: int) -> list[list[Candidate]]:
+    return [candidates[start : start + length] for start in range(0, len(candidates), length)]
 
 
 def _conclude(candidate: Candidate, scores: list[Score], alive: bool) -> None:

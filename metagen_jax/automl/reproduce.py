@@ -6,6 +6,7 @@ from pathlib import Path
 
 from metagen_jax.automl.run_folder import RunFolder
 from metagen_jax.errors import OutputError
+from metagen_jax.population.plan import Plan, read_plan
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,6 +18,7 @@ class Recorded:
       host_devices: CPU devices that its process was started with.
       search, train_prototypes: options of its command.
       origin: backend, versions and options.
+      plan: of its programs.
       sha256: the fingerprint of every artefact, by its path in the folder.
     """
 
@@ -25,6 +27,7 @@ class Recorded:
     search: bool
     train_prototypes: bool
     origin: dict[str, object]
+    plan: Plan
     sha256: dict[str, str]
 
 
@@ -44,6 +47,7 @@ def read_recorded(folder: Path) -> Recorded:
         folder=folder,
         host_devices=manifest["host_devices"],
         origin={name: manifest[name] for name in ("backend", "host_devices", "versions")},
+        plan=read_plan(manifest["plan"]),
         sha256=manifest["sha256"],
         **manifest["options"],
     )

@@ -55,6 +55,8 @@ def changes_of_origin(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     for name, value in now.items():
         if isinstance(value, dict):
             changes += changes_of_origin(before.get(name, {}), value)
+        elif isinstance(value, list):
+            changes += [f"another list of {name}"] if before.get(name) != value else []
         elif before.get(name) != value:
             changes.append(f"{name} {before.get(name)} (now {value})")
     return changes
@@ -113,12 +115,18 @@ class RunFolder:
         finally:
             lock.release()
 
-    def prepare(self, spec: ModelSpec, options: dict[str, Any], fresh: bool) -> bool:
+    def unfinished_origin(self) -> dict[str, Any]:
+        """What an interrupted run was started with; nothing where there is none."""
+        file = self.path / ORIGIN
+        return {} if self.is_finished or not file.is_file() else json.loads(file.read_text(encoding="utf-8"))
+
+    def prepare(self, spec: ModelSpec, options: dict[str, Any], plan: dict[str, Any], fresh: bool) -> bool:
         """Gets the claimed folder ready for a run and says whether it continues an interrupted one.
 
         Args:
           spec: what is to be built.
           options: of the command line, as far as the numbers depend on them.
+          plan: of the programs, which decides padding and with it the last bits.
           fresh: throw away what is there.
         Raises:
           OutputError: there is a finished run, or an interrupted one of another spec or another program.
@@ -127,7 +135,7 @@ class RunFolder:
             raise OutputError(
                 f"{self.path} already holds a finished run\n  Add --fresh to replace it, or give another --out."
             )
-        origin = surroundings() | {"options": options}
+        origin = surroundings() | {"options": options, "plan": plan}
         continues = not fresh and (self.path / SPEC).is_file()
         if continues:
             self._check_same_run(spec, origin)

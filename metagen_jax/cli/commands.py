@@ -1,5 +1,6 @@
 """The verbs of the command line."""
 
+import dataclasses
 import json
 import shlex
 import sys
@@ -20,6 +21,7 @@ from metagen_jax.synth.modalities import modality_of
 
 if TYPE_CHECKING:
     from metagen_jax.automl.pipeline import Options, Prepared, Run
+    from metagen_jax.population.plan import Plan
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -36,6 +38,10 @@ QuietOption = Annotated[bool, typer.Option("--quiet", help="Print the result and
 LimitOption = Annotated[
     str | None,
     typer.Option(help="Such as 10m: half of it for the search, the rest for the finalists.", show_default=False),
+]
+PlanOption = Annotated[
+    Path | None,
+    typer.Option("--plan", help="Programs as `metagen plan --json` printed them.", show_default=False),
 ]
 HostDevicesOption = Annotated[
     int,
@@ -74,6 +80,7 @@ def automl(
     seed: SeedOption = None,
     time_limit: LimitOption = None,
     set_: SetOption = None,
+    plan: PlanOption = None,
     fresh: FreshOption = False,
     quiet: QuietOption = False,
     host_devices: HostDevicesOption = DEFAULT_HOST_DEVICES,
@@ -87,7 +94,8 @@ def automl(
         "reproducibility.seed": seed,
     }
     overrides = [f"{path}={value}" for path, value in shorthand.items() if value is not None] + (set_ or [])
-    _build(spec, overrides, out, fresh, quiet, host_devices, time_limit, train_prototypes=train_prototypes, search=True)
+    call = Call(spec, tuple(overrides), host_devices, time_limit, plan, train_prototypes)
+    _build(call, out, fresh, quiet)
 
 
 @app.command()
@@ -97,13 +105,14 @@ def synth(
     seed: SeedOption = None,
     time_limit: LimitOption = None,
     set_: SetOption = None,
+    plan: PlanOption = None,
     fresh: FreshOption = False,
     quiet: QuietOption = False,
     host_devices: HostDevicesOption = DEFAULT_HOST_DEVICES,
 ) -> None:
     """Train one good architecture, the largest within the limits, without a search; leave its Flax project."""
     overrides = [*([f"reproducibility.seed={seed}"] if seed is not None else []), *(set_ or [])]
-    _build(spec, overrides, out, fresh, quiet, host_devices, time_limit, train_prototypes=True, search=False)
+    _build(Call(spec, tuple(overrides), host_devices, time_limit, plan, search=False), out, fresh, quiet)
 
 
 @app.command()
@@ -128,24 +137,67 @@ def reproduce(
         print(f"note: not the same surroundings: {', '.join(surrounding_changes)}", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="metagen-") as temporary:
         again = out or Path(temporary) / "run"
-        _build(
+        call = Call(
             run / SPEC,
-            [],
-            again,
-            False,
-            quiet,
-            recorded.host_devices,
-            None,
+            host_devices=recorded.host_devices,
+            plan=recorded.plan,
             train_prototypes=recorded.train_prototypes,
             search=recorded.search,
-            show=False,
         )
+        _build(call, again, fresh=False, quiet=quiet, show=False)
         differing = differing_files(recorded.sha256, RunFolder(again).sha256())
     if not differing:
         print(f"reproduced: all {len(recorded.sha256)} files of {run} have the same bytes")
         return
     print(f"{len(differing)} of {len(recorded.sha256)} files differ; the first is {differing[0]}")
     raise typer.Exit(1)
+
+
+@app.command("plan")
+def show_plan(
+    spec: Annotated[Path, typer.Argument(help="The YAML file that says what to build.", show_default=False)],
+    set_: SetOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what --plan takes.")] = False,
+    host_devices: HostDevicesOption = DEFAULT_HOST_DEVICES,
+) -> None:
+    """Print which programs a search would compile, for which candidates, and how long that should take."""
+    call = Call(spec, tuple(set_ or []), host_devices)
+    loaded = load_spec(call.path, list(call.overrides))
+    check_choices(loaded, modality_of(loaded))
+    start_jax(host_devices)
+    from metagen_jax.automl import pipeline, planning
+
+    prepared, options = pipeline.prepare(loaded), pipeline.Options(num_devices=_num_devices())
+    plan = planning.new_plan(prepared, options)
+    if as_json:
+        print(json.dumps(plan.to_json(), indent=2, sort_keys=True))
+        return
+    print(planning.table(plan))
+    print(planning.summary(prepared, dataclasses.replace(options, plan=plan)))
+
+
+@app.command()
+def calibrate(
+    specs: Annotated[list[Path], typer.Argument(help="YAML files whose networks are measured.", show_default=False)],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Where to keep the result. Default: your settings.", show_default=False),
+    ] = None,
+    set_: SetOption = None,
+    host_devices: HostDevicesOption = DEFAULT_HOST_DEVICES,
+) -> None:
+    """Measure on this machine what training steps and compilations cost; plans are made with it from then on."""
+    loaded = [load_spec(path, set_ or []) for path in specs]
+    for spec in loaded:
+        check_choices(spec, modality_of(spec))
+    start_jax(host_devices)
+    from metagen_jax.automl import calibration, pipeline
+    from metagen_jax.population.coefficients import keep, user_file
+
+    file = out or user_file()
+    measured = calibration.calibrate([pipeline.prepare(spec) for spec in loaded], _num_devices(), print)
+    keep(file, measured.backend, measured.modes, measured.source)
+    print(f"kept in {file}")
 
 
 @app.command()
@@ -179,27 +231,48 @@ def version() -> None:
     print(__version__)
 
 
-def _build(
-    path: Path,
-    overrides: list[str],
-    out: Path | None,
-    fresh: bool,
-    quiet: bool,
-    host_devices: int,
-    time_limit: str | None,
-    *,
-    train_prototypes: bool,
-    search: bool,
-    show: bool = True,
-) -> None:
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """What the result of a command depends on, and how long it may take.
+
+    Attributes:
+      path: the spec.
+      overrides: of its values, as PATH=VALUE.
+      host_devices: CPU devices that the process starts with.
+      time_limit: such as 10m.
+      plan: a file or a plan.
+      train_prototypes, search: see `pipeline.Options`.
+    """
+
+    path: Path
+    overrides: tuple[str, ...] = ()
+    host_devices: int = DEFAULT_HOST_DEVICES
+    time_limit: str | None = None
+    plan: "Path | Plan | None" = None
+    train_prototypes: bool = True
+    search: bool = True
+
+    def words(self) -> tuple[str, ...]:
+        """The command in one canonical form; where the folder is and how much is printed do not belong to it."""
+        words = ["metagen", *(["automl", "--spec"] if self.search else ["synth"]), self.path.as_posix()]
+        words += [word for override in self.overrides for word in ("--set", override)]
+        words += [] if self.train_prototypes else ["--no-train-prototypes"]
+        words += [] if self.time_limit is None else ["--time-limit", self.time_limit]
+        words += ["--plan", self.plan.as_posix()] if isinstance(self.plan, Path) else []
+        return (*words, "--host-devices", str(self.host_devices))
+
+
+def _build(call: Call, out: Path | None, fresh: bool, quiet: bool, *, show: bool = True) -> None:
     started = time.monotonic()
-    spec = load_spec(path, overrides)
+    spec = load_spec(call.path, list(call.overrides))
     check_choices(spec, modality_of(spec))
-    limit_s = None if time_limit is None else _seconds(time_limit)
-    start_jax(host_devices)
+    limit_s = None if call.time_limit is None else _seconds(call.time_limit)
+    plan = _read_plan(call.plan) if isinstance(call.plan, Path) else call.plan
+    start_jax(call.host_devices)
 
     # Only from here on is JAX needed, and only now do its flags stand.
     from metagen_jax.automl import pipeline
+    from metagen_jax.automl.planning import plan_of
     from metagen_jax.cli.console import RunConsole
 
     progress = RunConsole(spec.search.objectives, quiet, started)
@@ -207,12 +280,14 @@ def _build(
     options = pipeline.Options(
         out=out,
         fresh=fresh,
-        search=search,
-        train_prototypes=train_prototypes,
+        search=call.search,
+        train_prototypes=call.train_prototypes,
+        plan=plan,
         num_devices=_num_devices(),
         time_limit_s=limit_s,
     )
-    for line in _overview(path, overrides, prepared, options):
+    options = dataclasses.replace(options, plan=plan_of(prepared, options))
+    for line in _overview(call, prepared, options):
         progress.note(line)
     with pipeline.claimed(spec, options):
         try:
@@ -223,9 +298,18 @@ def _build(
             from metagen_jax.report.figures import draw_figures
 
             draw_figures(run.path)
-        pipeline.finish(run, spec, _command(path, overrides, host_devices, time_limit, train_prototypes, search))
+        pipeline.finish(run, spec, call.words())
     if show:
         _show_result(run, spec, started)
+
+
+def _read_plan(file: Path) -> "Plan":
+    from metagen_jax.population.plan import read_plan
+
+    try:
+        return read_plan(json.loads(file.read_text("utf-8")))
+    except (OSError, ValueError) as error:
+        raise SpecError(f"--plan {file}: no plan: {error}\n  `metagen plan SPEC --json` prints one.") from None
 
 
 def _seconds(time_limit: str) -> float:
@@ -246,21 +330,10 @@ def _num_devices() -> int | None:
     return min(max(num_cores(), 2), len(jax.local_devices())) if jax.default_backend() == "cpu" else None
 
 
-def _command(
-    path: Path, overrides: list[str], host_devices: int, time_limit: str | None, train_prototypes: bool, search: bool
-) -> tuple[str, ...]:
-    """The command in one canonical form; where the folder is and how much is printed do not belong to it."""
-    words = ["metagen", *(["automl", "--spec"] if search else ["synth"]), path.as_posix()]
-    words += [word for override in overrides for word in ("--set", override)]
-    words += [] if train_prototypes else ["--no-train-prototypes"]
-    words += [] if time_limit is None else ["--time-limit", time_limit]
-    return (*words, "--host-devices", str(host_devices))
-
-
-def _overview(path: Path, overrides: list[str], prepared: "Prepared", options: "Options") -> list[str]:
+def _overview(call: Call, prepared: "Prepared", options: "Options") -> list[str]:
     import jax
 
-    from metagen_jax.automl.estimate import estimate
+    from metagen_jax.automl.planning import summary
     from metagen_jax.data import describe
 
     spec, space = prepared.spec, prepared.space
@@ -268,20 +341,20 @@ def _overview(path: Path, overrides: list[str], prepared: "Prepared", options: "
     share, counted = space.feasible_share()
     searched = ", ".join(f"{d.name} {_span(d.values)}" for d in space.dimensions if len(d.values) > 1)
     fixed = ", ".join(f"{d.name} {d.values[0]}" for d in space.dimensions if len(d.values) == 1)
+    changed = f" with {', '.join(call.overrides)}" if call.overrides else ""
     limits = "; ".join(limit.written for limit in space.limits) or "none"
-    plan = estimate(prepared, options)
     devices = f"{options.num_devices or len(jax.devices())} x {jax.devices()[0].device_kind}"
     free = f", {memory / 1e9:.1f} GB of memory free" if memory is not None else ""
     return [
         f"metagen {__version__}, jax {jax.__version__} on {devices}{free}",
-        f"spec     {path}" + (f" with {', '.join(overrides)}" if overrides else "") + f": {spec.name}-{spec.hash}",
+        f"spec     {call.path}{changed}: {spec.name}-{spec.hash}",
         f"task     {prepared.modality.task_type}: {', '.join(spec.modality.inputs)} to {', '.join(spec.modality.outputs)}",
         *(f"data     {line}" for line in describe(prepared.dataset)),
         f"family   {space.family.title}; searched: {searched}",
         f"         fixed: {fixed}",
         f"limits   {limits}",
         f"space    {space.size:,} candidates, {_percent(share)} of the networks within the limits{'' if counted else ' (sampled)'}",
-        f"plan     {plan.text}",
+        f"plan     {summary(prepared, options)}",
     ]
 
 

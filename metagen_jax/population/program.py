@@ -14,11 +14,10 @@ from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from metagen_jax.population.devices import AXIS
+from metagen_jax.population.modes import LOOP, VMAP
 from metagen_jax.population.weights import Structure, Weights, cut, pad, with_values
 from metagen_jax.synth import named_axes
 from metagen_jax.synth.named_axes import Size
-
-LOOP, VMAP = "loop", "vmap"  # how a device goes through the candidates of a chunk
 
 
 class Hyperparameters(NamedTuple):
@@ -89,6 +88,7 @@ class Program:
         self._graph, self._params, self._sizes = split
         sharded, replicated = P(AXIS), P()
         over_mesh = functools.partial(jax.shard_map, mesh=mesh, check_vma=False)
+        self._slots = _dealt(width, mesh.size)
         self._start = jax.jit(jax.vmap(self._start_one))
         self._train = jax.jit(
             over_mesh(
@@ -106,11 +106,14 @@ class Program:
     # -- in and out ---------------------------------------------------------------------------------------------------
 
     def start(self, jobs: Sequence[Job]) -> Population:
-        """Packs up to `capacity` candidates; free slots are filled up with copies of the first, whose results are
-        thrown away, so that the shape of the program never changes."""
+        """Packs up to `capacity` candidates; free slots are filled up with copies of the first, which count as failed
+        from the start, so that the shape of the program never changes. Neighbours in `jobs` go to different devices."""
         if not 0 < len(jobs) <= self.capacity:
             raise ValueError(f"a chunk takes 1 to {self.capacity} candidates, got {len(jobs)}.")
-        filled = [*jobs, *[jobs[0]] * (self.capacity - len(jobs))]
+        filled = [jobs[0]] * self.capacity
+        for slot, job in zip(self._slots, jobs, strict=False):
+            filled[slot] = job
+        taken = np.isin(np.arange(self.capacity), self._slots[: len(jobs)])
         padded = [pad(self.leaves, job.weights) for job in filled]
         stacked = [np.stack(values) for values in zip(*padded, strict=True)]
         params = with_values(self._params, {leaf.path: v for leaf, v in zip(self.leaves, stacked, strict=True)})
@@ -118,14 +121,18 @@ class Program:
         hyper = Hyperparameters(
             *(np.array(v, np.float32) for v in zip(*(j.hyperparameters for j in filled), strict=True))
         )
-        placed = jax.device_put((params, sizes, hyper), NamedSharding(self._mesh, P(AXIS)))
+        placed = jax.device_put((params, sizes, hyper, taken), NamedSharding(self._mesh, P(AXIS)))
         return jax.device_put(self._start(*placed), NamedSharding(self._mesh, P(AXIS)))
 
     def weights(self, population: Population, sizes: Sequence[Mapping[str, int]]) -> list[Weights]:
         """Cuts the first candidates out again, one for each entry of `sizes`."""
         flat = dict(nnx.to_flat_state(population.params))
-        values = [np.asarray(flat[leaf.path][...]) for leaf in self.leaves]
+        values = [np.asarray(flat[leaf.path][...])[self._slots] for leaf in self.leaves]
         return [cut(self.leaves, [value[i] for value in values], true) for i, true in enumerate(sizes)]
+
+    def alive(self, population: Population) -> np.ndarray:
+        """Which candidates have met nothing but finite numbers, `(N,)` bool; free slots have not."""
+        return np.asarray(population.alive)[self._slots]
 
     # -- training -----------------------------------------------------------------------------------------------------
 
@@ -148,7 +155,7 @@ class Program:
         """
         arguments = _training_arguments(batches, length, num_steps)
         population, losses = self._train(population, *arguments)
-        return population, np.asarray(losses)[: len(batches)]
+        return population, np.asarray(losses)[: len(batches), self._slots]
 
     def compiled_text(self, population: Population, batches: Sequence[tuple[np.ndarray, ...]], length: int) -> str:
         """The optimised program of `train` as text."""
@@ -158,13 +165,16 @@ class Program:
     def score(
         self, population: Population, arrays: tuple[np.ndarray, ...], batch_size: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Mean cross-entropy in nats and share of right answers over all examples: two times `(N,)` float32."""
+        """Mean cross-entropy in nats and share of right answers over all examples: two times `(N,)` float32.
+
+        NaN for a candidate that has failed.
+        """
         loss, right = self._score(population, tuple(evaluation_batches(arrays, batch_size)))
-        return np.asarray(loss), np.asarray(right)
+        return np.asarray(loss)[self._slots], np.asarray(right)[self._slots]
 
     def logits(self, population: Population, inputs: np.ndarray) -> np.ndarray:
         """What every candidate answers to one batch of inputs: `(N, B, ...)` float32."""
-        return np.asarray(self._logits(population.params, population.sizes, inputs))
+        return np.asarray(self._logits(population.params, population.sizes, inputs))[self._slots]
 
     @property
     def num_compilations(self) -> int:
@@ -185,9 +195,11 @@ class Program:
     def _mask(self, sizes: Mapping[str, jax.Array]) -> Any:
         return with_values(self._params, {leaf.path: named_axes.mask(leaf, sizes) for leaf in self.leaves})
 
-    def _start_one(self, params: Any, sizes: dict[str, jax.Array], hyper: Hyperparameters) -> Population:
+    def _start_one(
+        self, params: Any, sizes: dict[str, jax.Array], hyper: Hyperparameters, taken: jax.Array
+    ) -> Population:
         opt_state = self._module.make_optimizer(*hyper, 1).init(params)
-        return Population(params, opt_state, sizes, hyper, jnp.bool_(True))
+        return Population(params, opt_state, sizes, hyper, taken)
 
     def _step_one(self, candidate: Population, mask: Any, batch: tuple, real: jax.Array, num_steps: jax.Array) -> tuple:
         optimizer = self._module.make_optimizer(*candidate.hyperparameters, num_steps)
@@ -218,8 +230,15 @@ class Program:
 
         def all_steps(candidate: Population) -> tuple:
             mask = self._mask(candidate.sizes)
-            steps = (batches, real_steps)
-            return jax.lax.scan(lambda c, xs: self._step_one(c, mask, xs[0], xs[1], num_steps), candidate, steps)
+
+            def one_more(step: jax.Array, carry: tuple) -> tuple:
+                batch = jax.tree.map(lambda array: array[step], batches)
+                after, loss = self._step_one(carry[0], mask, batch, jnp.bool_(True), num_steps)
+                return after, carry[1].at[step].set(loss)
+
+            # None for a candidate that has failed and for a free slot.
+            num_real = jnp.where(candidate.alive, jnp.sum(real_steps), 0)
+            return jax.lax.fori_loop(0, num_real, one_more, (candidate, jnp.full(len(real_steps), jnp.nan)))
 
         chunk, losses = _one_after_the_other(all_steps)(chunk)
         return chunk, losses.T  # (steps, N)
@@ -230,17 +249,30 @@ class Program:
     def _score_chunk(self, chunk: Population, batches: tuple) -> tuple[jax.Array, jax.Array]:
         *arrays, real = batches
 
-        def score_one(params: Any, sizes: dict[str, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        def score_one(candidate: Population) -> tuple[jax.Array, jax.Array]:
             def one_batch(total: jax.Array, batch: tuple) -> tuple:
                 *examples, weight = batch
-                loss, right = self._module.score_fn(self._model(params, sizes), *examples)  # (B,) or (B, T)
+                loss, right = self._module.score_fn(
+                    self._model(candidate.params, candidate.sizes), *examples
+                )  # (B,) or (B, T)
                 weight = jnp.broadcast_to(weight.reshape(-1, *[1] * (loss.ndim - 1)), loss.shape)
                 return total + jnp.stack([jnp.sum(loss * weight), jnp.sum(right * weight), jnp.sum(weight)]), None
 
             (loss, right, count), _ = jax.lax.scan(one_batch, jnp.zeros(3), (*arrays, real))
             return loss / count, right / count
 
-        return self._over_slots(score_one)(chunk.params, chunk.sizes)
+        def score_if_alive(candidate: Population) -> tuple[jax.Array, jax.Array]:
+            return jax.lax.cond(candidate.alive, score_one, lambda _: (jnp.float32(jnp.nan),) * 2, candidate)
+
+        return self._over_slots(score_if_alive)(chunk)
+
+
+def _dealt(width: int, num_devices: int) -> np.ndarray:
+    """The slot of each candidate, `(num_devices * width,)`: row by row over the devices, there and back again, so that
+    candidates in the order of their cost give every device about as much to do."""
+    rows = np.arange(num_devices * width).reshape(num_devices, width).T.copy()
+    rows[1::2] = rows[1::2, ::-1]
+    return rows.ravel()
 
 
 def _one_after_the_other(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -61,10 +61,9 @@ class SearchSpace:
     @functools.cached_property
     def allocated(self) -> dict[str, int]:
         """The largest length of each searched axis over the networks within the limits: what a program has to hold."""
-        genotypes, costs, exhaustive = self._survey
-        if not exhaustive:
+        if not self._survey[-1]:
             return self.largest
-        rows = genotypes[self._within(costs)]
+        rows = self.feasible_networks()
         return {
             dimension.name: dimension.values[rows[:, column].max()]
             for column, dimension in enumerate(self.dimensions)
@@ -154,6 +153,11 @@ class SearchSpace:
         if not feasible.any():
             raise self._nothing_feasible(costs)
         return float(feasible.mean()), exhaustive
+
+    def feasible_networks(self) -> np.ndarray:
+        """Genotypes of networks within the limits, `(N, D)` int32: all of them, or those of a sample of a large space."""
+        genotypes, costs, _ = self._survey
+        return genotypes[self._within(costs)]
 
     def largest_feasible(self) -> np.ndarray:
         """The genotype of the network with the most parameters within the limits, trained with middling numbers."""

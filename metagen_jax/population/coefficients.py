@@ -1,0 +1,109 @@
+"""How long a training step and a compilation take on a backend, as a linear function of counted work.
+
+The figures are measured once, by `metagen calibrate`, and kept; no clock is read while a plan is made.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import platformdirs
+from scipy.optimize import nnls
+
+SHIPPED = Path(__file__).with_name("coefficients.json")
+TRAINING_FACTOR = 3.0  # forward and backward, in forward passes
+
+
+@dataclasses.dataclass(frozen=True)
+class Coefficients:
+    """Seconds of one mode of a backend.
+
+    Attributes:
+      step_s: of a training step of a chunk on one device, whatever it computes.
+      candidate_s: of a training step, for each candidate.
+      flop_s: for each floating-point operation of a training step.
+      byte_s: for each byte that a training step keeps.
+      compile_s: of compiling a program.
+      compile_leaf_s: of compiling it, for each parameter array.
+    """
+
+    step_s: float
+    candidate_s: float
+    flop_s: float
+    byte_s: float
+    compile_s: float
+    compile_leaf_s: float
+
+    def candidate_step_s(self, flops: Any, memory_bytes: Any) -> Any:
+        """Seconds of one step of a candidate: forward FLOPs of the whole batch, bytes of a training step."""
+        return self.candidate_s + TRAINING_FACTOR * flops * self.flop_s + memory_bytes * self.byte_s
+
+    def compilation_s(self, num_leaves: int) -> float:
+        """Seconds of compiling a program with so many parameter arrays."""
+        return self.compile_s + self.compile_leaf_s * num_leaves
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """One measured program: its counted work and its seconds.
+
+    Attributes:
+      width: candidates of a chunk on the device.
+      flops, memory_bytes: of one candidate as it was executed; forward FLOPs of the whole batch.
+      num_leaves: parameter arrays.
+      step_s: of one step of the chunk.
+      compile_s: of compiling.
+    """
+
+    width: int
+    flops: float
+    memory_bytes: float
+    num_leaves: int
+    step_s: float
+    compile_s: float
+
+
+def fit(samples: Sequence[Sample]) -> Coefficients:
+    """Coefficients with the least relative error, none of them negative.
+
+    Examples:
+      >>> slow, fast = Sample(1, 1e9, 0, 10, 3.0, 5.0), Sample(1, 1e8, 0, 10, 0.3, 5.0)
+      >>> round(fit([slow, fast]).flop_s, 12)
+      1e-09
+    """
+    work = [(1.0, s.width, s.width * TRAINING_FACTOR * s.flops, s.width * s.memory_bytes) for s in samples]
+    step = _relative_least_squares(work, [s.step_s for s in samples])
+    compilation = _relative_least_squares([(1.0, s.num_leaves) for s in samples], [s.compile_s for s in samples])
+    return Coefficients(*step, *compilation)
+
+
+def _relative_least_squares(rows: Sequence[Sequence[float]], measured: Sequence[float]) -> list[float]:
+    matrix = np.array(rows, float) / np.array(measured)[:, None]
+    scale = np.maximum(np.abs(matrix).max(axis=0), 1e-300)  # columns differ by ten orders of magnitude
+    return [float(value) for value in nnls(matrix / scale, np.ones(len(rows)))[0] / scale]
+
+
+def user_file() -> Path:
+    """Where `metagen calibrate` keeps what it has measured on this machine."""
+    return Path(platformdirs.user_config_dir("metagen_jax")) / "coefficients.json"
+
+
+def coefficients(backend: str) -> dict[str, Coefficients]:
+    """The coefficients of a backend by mode: the user's own if there are any, else the shipped ones."""
+    for file in (user_file(), SHIPPED):
+        if file.is_file():
+            known = json.loads(file.read_text("utf-8"))
+            if backend in known:
+                return {mode: Coefficients(**values) for mode, values in known[backend]["modes"].items()}
+    raise ValueError(f"no coefficients for the backend {backend!r}; `metagen calibrate` measures them.")
+
+
+def keep(file: Path, backend: str, modes: Mapping[str, Coefficients], source: str) -> None:
+    """Writes the coefficients of a backend into a file and leaves those of other backends as they are."""
+    known = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    known[backend] = {"source": source, "modes": {mode: dataclasses.asdict(c) for mode, c in modes.items()}}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n", encoding="utf-8")

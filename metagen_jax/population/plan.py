@@ -1,0 +1,292 @@
+"""Which candidates share a program, decided before any training from counted work alone."""
+
+import dataclasses
+import itertools
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from metagen_jax.errors import RunError
+from metagen_jax.population.coefficients import Coefficients
+from metagen_jax.population.modes import LOOP, VMAP
+from metagen_jax.synth.costs import FLOAT_BYTES, CostModel
+
+SCHEMA_VERSION = 1
+MAX_PROGRAMS = 8  # of one structure
+MAX_BOXES = 4096
+LOOP_WIDTH = 4  # candidates of a chunk on each device: a chunk is what an interruption loses
+MAX_VMAP_WIDTH = 256
+VMAP_MEMORY_BYTES = 4e9  # of a chunk on one device
+STATE_ARRAYS = 3  # parameters and the two moments of AdamW
+
+
+@dataclasses.dataclass(frozen=True)
+class ProgramPlan:
+    """One program: what it holds and how it runs.
+
+    Attributes:
+      structure: values of the structural choices.
+      allocated: length of each searched axis.
+      mode: `LOOP` or `VMAP`.
+      width: candidates of a chunk on each device.
+      candidates: how many of the budget are expected to fall to it.
+      compile_s, run_s: estimates of its compilation and of training those.
+      memory_bytes: estimate for a chunk on one device.
+    """
+
+    structure: tuple[Any, ...]
+    allocated: Mapping[str, int] = dataclasses.field(hash=False)
+    mode: str
+    width: int
+    candidates: float
+    compile_s: float
+    run_s: float
+    memory_bytes: float
+
+    def holds(self, structure: tuple[Any, ...], sizes: Mapping[str, int]) -> bool:
+        """Whether a network fits into the program."""
+        return structure == self.structure and all(sizes[axis] <= length for axis, length in self.allocated.items())
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """All programs of a search, those of each structure from the cheapest to the one that holds every network.
+
+    Attributes:
+      backend: of JAX.
+      devices: how many the plan counts on; it holds on any number.
+      padding_efficiency: true FLOPs over executed FLOPs, expected.
+      programs: in the order in which a candidate is offered to them.
+    """
+
+    backend: str
+    devices: int
+    padding_efficiency: float
+    programs: tuple[ProgramPlan, ...]
+
+    @property
+    def compile_s(self) -> float:
+        return sum(program.compile_s for program in self.programs)
+
+    @property
+    def run_s(self) -> float:
+        return sum(program.run_s for program in self.programs)
+
+    def choose(self, structure: tuple[Any, ...], sizes: Mapping[str, int]) -> ProgramPlan:
+        """The first program that holds a network; depends on that network alone.
+
+        Raises:
+          RunError: none does.
+        """
+        for program in self.programs:
+            if program.holds(structure, sizes):
+                return program
+        named = ", ".join(f"{axis} {length}" for axis, length in sizes.items())
+        raise RunError(
+            f"no program of the plan holds a network of structure {structure} with {named}\n"
+            "  The plan was made for another spec; `metagen plan SPEC --json` prints one for this."
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as JSON knows it; `read_plan` takes it back."""
+        return json.loads(json.dumps({"schema_version": SCHEMA_VERSION, **dataclasses.asdict(self)}))
+
+
+def read_plan(content: Any) -> Plan:
+    """Takes a plan from the JSON of `Plan.to_json`.
+
+    Raises:
+      ValueError: it is none.
+    """
+    try:
+        fields = dict(content)
+        if fields.pop("schema_version") != SCHEMA_VERSION:
+            raise ValueError("it has another schema_version")
+        programs = [
+            ProgramPlan(**program | {"structure": tuple(program["structure"])}) for program in fields["programs"]
+        ]
+        return Plan(**fields | {"programs": tuple(programs)})
+    except (TypeError, KeyError) as error:
+        raise ValueError(str(error)) from None
+
+
+@dataclasses.dataclass(frozen=True)
+class StructureFacts:
+    """What a plan has to know of a structure.
+
+    Attributes:
+      key: values of the structural choices.
+      cost_model: costs from sizes.
+      sample: sizes of networks that the search may propose, `(S,)` int each.
+      allocated: the largest length of each searched axis that it may propose.
+      share: of the budget that falls to this structure.
+    """
+
+    key: tuple[Any, ...]
+    cost_model: CostModel
+    sample: Mapping[str, np.ndarray]
+    allocated: Mapping[str, int]
+    share: float
+
+    @property
+    def layer_axes(self) -> frozenset[str]:
+        """Axes that count layers; in a loop, absent layers are skipped."""
+        return frozenset(axis for leaf in self.cost_model.leaves for axis, _ in leaf.layers)
+
+    def work(self, sizes: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Forward FLOPs of a whole batch and bytes of a training step, `(N,)` float64 each."""
+        costs = self.cost_model(sizes)
+        return (
+            np.asarray(costs.flops, np.float64) * self.cost_model.batch_size,
+            np.asarray(costs.memory_bytes, np.float64),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Workload:
+    """How much is to be trained: `budget` candidates in `rounds`, each for `steps`."""
+
+    budget: int
+    rounds: int
+    steps: int
+
+
+def make_plan(
+    structures: Sequence[StructureFacts],
+    workload: Workload,
+    modes: Mapping[str, Coefficients],
+    backend: str,
+    devices: int,
+) -> Plan:
+    """Plans the programs of a search; a pure function of its arguments.
+
+    Each structure starts with one program that holds every network of its sample. A smaller one is added as long as
+    it is expected to save more time than its compilation costs. Both modes are tried; the faster is taken.
+    """
+    programs: list[ProgramPlan] = []
+    true_flops = executed_flops = 0.0
+    for facts in structures:
+        options = [_Packing(facts, workload, mode, modes[mode], devices) for mode in sorted(modes)]
+        best = min(options, key=lambda packing: packing.total_s)
+        programs += best.programs()
+        true_flops += facts.share * best.true_flops
+        executed_flops += facts.share * best.executed_flops
+    return Plan(backend, devices, true_flops / executed_flops, tuple(programs))
+
+
+class _Packing:
+    """The programs of one structure in one mode."""
+
+    def __init__(self, facts: StructureFacts, workload: Workload, mode: str, coefficients: Coefficients, devices: int):
+        self._facts, self._workload, self._mode, self._coefficients = facts, workload, mode, coefficients
+        self._devices = devices
+        self._skipped = facts.layer_axes if mode == LOOP else frozenset()
+        self._boxes = _boxes(facts.sample, facts.allocated, self._skipped)
+        self._num_boxes, self._num_networks = (len(next(iter(rows.values()))) for rows in (self._boxes, facts.sample))
+        self._flops, self._bytes = self._executed()  # (B, S)
+        self._widths = self._choose_widths()
+        holds = np.all([box[:, None] >= facts.sample[axis] for axis, box in self._boxes.items()], axis=0)
+        step_s = coefficients.step_s / self._widths[:, None]
+        one = coefficients.candidate_step_s(self._flops, self._bytes) + step_s
+        candidates = workload.budget * facts.share / self._num_networks  # that one network of the sample stands for
+        self._seconds = np.where(holds, one * workload.steps * candidates / devices, np.inf)
+        self._compile_s = coefficients.compilation_s(len(facts.cost_model.leaves))
+        self._fixed = self._compile_s + self._waste(one)
+        self._chosen = self._choose()
+        self._taken_by = self._seconds[self._chosen].argmin(axis=0)  # (S,) index into `_chosen`
+        self.total_s = float(self._seconds[self._chosen].min(axis=0).sum() + self._fixed[self._chosen].sum())
+
+    @property
+    def true_flops(self) -> float:
+        return float(self._facts.work(self._facts.sample)[0].mean())
+
+    @property
+    def executed_flops(self) -> float:
+        rows = np.array(self._chosen)[self._taken_by]
+        return float(self._flops[rows, np.arange(len(rows))].mean())
+
+    def programs(self) -> list[ProgramPlan]:
+        """From the cheapest to the one that holds all."""
+        found = []
+        for position, box in enumerate(self._chosen):
+            taken = self._taken_by == position
+            found.append(
+                ProgramPlan(
+                    structure=self._facts.key,
+                    allocated={axis: int(lengths[box]) for axis, lengths in self._boxes.items()},
+                    mode=self._mode,
+                    width=int(self._widths[box]),
+                    candidates=round(float(self._workload.budget * self._facts.share * taken.mean()), 1),
+                    compile_s=round(self._compile_s, 2),
+                    run_s=round(float(self._seconds[box, taken].sum()), 2),
+                    memory_bytes=round(float(self._chunk_bytes()[box])),
+                )
+            )
+        order = np.argsort([self._flops[box].max() for box in self._chosen], kind="stable")
+        return [found[i] for i in order]
+
+    def _executed(self) -> tuple[np.ndarray, np.ndarray]:
+        """FLOPs and bytes of each network of the sample in each box, `(B, S)`: absent layers cost nothing in a loop."""
+        depths, depth_of = np.unique(  # (axes, L), (S,)
+            [self._facts.sample[axis] for axis in sorted(self._skipped)] or [np.zeros(self._num_networks, int)],
+            axis=1,
+            return_inverse=True,
+        )
+        num_boxes, num_depths = self._num_boxes, depths.shape[1]
+        sizes = {axis: np.repeat(lengths, num_depths) for axis, lengths in self._boxes.items()}
+        sizes |= {axis: np.tile(row, num_boxes) for axis, row in zip(sorted(self._skipped), depths, strict=False)}
+        flops, memory_bytes = (work.reshape(num_boxes, num_depths) for work in self._facts.work(sizes))
+        return flops[:, depth_of], memory_bytes[:, depth_of]
+
+    def _choose_widths(self) -> np.ndarray:
+        if self._mode == LOOP:
+            return np.full(self._num_boxes, LOOP_WIDTH)
+        round_size = math.ceil(self._workload.budget * self._facts.share / self._workload.rounds / self._devices)
+        fitting = np.maximum(VMAP_MEMORY_BYTES / self._bytes.max(axis=1), 1)
+        return np.minimum(min(round_size, MAX_VMAP_WIDTH), fitting).astype(int)
+
+    def _waste(self, one: np.ndarray) -> np.ndarray:
+        """Seconds that half a chunk of free slots costs in every round, `(B,)`; a loop passes over them."""
+        if self._mode == LOOP:
+            return np.zeros(self._num_boxes)
+        return 0.5 * self._workload.rounds * self._workload.steps * self._widths * one.max(axis=1)
+
+    def _choose(self) -> list[int]:
+        whole = self._num_boxes - 1  # the last combination has the largest length of every axis
+        chosen, current = [whole], self._seconds[whole]
+        while len(chosen) < MAX_PROGRAMS:
+            saved = np.maximum(current - self._seconds, 0.0).sum(axis=1) - self._fixed
+            best = int(saved.argmax())
+            if saved[best] <= 0:
+                break
+            chosen.append(best)
+            current = np.minimum(current, self._seconds[best])
+        return chosen
+
+    def _chunk_bytes(self) -> np.ndarray:
+        working = self._bytes.max(axis=1)
+        if self._mode == VMAP:
+            return working * self._widths
+        params = np.asarray(self._facts.cost_model(self._boxes).params, np.float64)
+        return working + self._widths * STATE_ARRAYS * FLOAT_BYTES * params
+
+
+def _boxes(
+    sample: Mapping[str, np.ndarray], allocated: Mapping[str, int], fixed: frozenset[str]
+) -> dict[str, np.ndarray]:
+    """Allocated sizes to choose from, `(B,)` int for each axis: all combinations, of fewer values where too many.
+
+    An axis of `fixed` has its largest length in all of them.
+    """
+    values = {
+        axis: np.array([length]) if axis in fixed else np.unique([*sample[axis], length])
+        for axis, length in allocated.items()
+    }
+    while math.prod(map(len, values.values())) > MAX_BOXES:
+        longest = max(values, key=lambda axis: len(values[axis]))
+        values[longest] = values[longest][::-1][::2][::-1]  # keeps the largest
+    grid = np.array(list(itertools.product(*values.values())))
+    return dict(zip(values, grid.T, strict=True))
