@@ -7,7 +7,8 @@ import numpy as np
 
 from metagen_jax.synth.architecture import Blueprint
 
-PROPOSED, TRAINED, FAILED = "proposed", "trained", "failed"
+# Stopped at a rung: measured, but not for as long as those that were trained.
+PROPOSED, TRAINED, STOPPED, FAILED = "proposed", "trained", "stopped", "failed"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Candidate:
       genotype: `(D,)` int32.
       blueprint: what it is.
       costs: params, flops, memory_bytes, latency_ms.
-      status: `PROPOSED`, `TRAINED` or `FAILED`.
+      status: `PROPOSED`, `TRAINED`, `STOPPED` or `FAILED`.
       reason: why it failed, in words.
       losses: training loss of every prototype step.
       scores: validation metrics, in the order of the steps.

@@ -1,12 +1,13 @@
 """The objectives of a spec as losses: every one minimised, NaN where a candidate has no number."""
 
+import dataclasses
 import math
 from collections.abc import Sequence
 
 import jax.numpy as jnp
 import numpy as np
 
-from metagen_jax.automl.candidate import TRAINED, Candidate
+from metagen_jax.automl.candidate import STOPPED, TRAINED, Candidate
 from metagen_jax.search import pareto_mask
 from metagen_jax.spec import Objective
 
@@ -22,10 +23,15 @@ def value(candidate: Candidate, metric: str) -> float:
 
 
 def losses(candidates: Sequence[Candidate], objectives: Sequence[Objective]) -> np.ndarray:
-    """`(N, M)` float32, every objective minimised; the whole row of a candidate that failed is NaN."""
+    """`(N, M)` float32, every objective minimised; the whole row of a candidate that failed is NaN.
+
+    A candidate that was stopped at a rung has what it had reached there.
+    """
     rows = [
         [
-            value(c, o.metric) * (-1 if o.direction == "maximize" else 1) if c.status == TRAINED else math.nan
+            value(c, o.metric) * (-1 if o.direction == "maximize" else 1)
+            if c.status in (TRAINED, STOPPED)
+            else math.nan
             for o in objectives
         ]
         for c in candidates
@@ -34,9 +40,10 @@ def losses(candidates: Sequence[Candidate], objectives: Sequence[Objective]) -> 
 
 
 def front(candidates: Sequence[Candidate], objectives: Sequence[Objective]) -> list[Candidate]:
-    """The candidates that no other beats in all objectives, best in the first objective first."""
+    """The trained candidates that no other beats in all objectives, best in the first objective first."""
     table = jnp.asarray(losses(candidates, objectives))
-    on_front = np.asarray(pareto_mask(table, jnp.ones(len(candidates), bool)))
+    trained = jnp.array([candidate.status == TRAINED for candidate in candidates], bool)
+    on_front = np.asarray(pareto_mask(table, trained))
     return [candidates[i] for i in best_first(candidates, objectives) if on_front[i]]
 
 
@@ -52,3 +59,13 @@ def finalists(candidates: Sequence[Candidate], objectives: Sequence[Objective], 
     chosen = front(candidates, objectives)[:count]
     rest = (candidates[i] for i in best_first(candidates, objectives))
     return (chosen + [candidate for candidate in rest if candidate not in chosen])[:count]
+
+
+def promoted(candidates: Sequence[Candidate], objectives: Sequence[Objective], step: int, count: int) -> set[int]:
+    """Numbers of the `count` candidates that go on after a rung, chosen like finalists by what they had at that step."""
+    there = [
+        dataclasses.replace(c, status=TRAINED, scores=[score for score in c.scores if score.step <= step])
+        for c in candidates
+        if any(score.step == step for score in c.scores)
+    ]
+    return {candidate.number for candidate in finalists(there, objectives, count)}

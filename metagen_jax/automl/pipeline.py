@@ -14,13 +14,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from metagen_jax.automl import objectives
-from metagen_jax.automl.candidate import FAILED, TRAINED, Candidate
+from metagen_jax.automl.candidate import FAILED, PROPOSED, STOPPED, TRAINED, Candidate
 from metagen_jax.automl.database import RunDatabase
 from metagen_jax.automl.evaluation import repeat_plain, score_plain
 from metagen_jax.automl.planning import plan_of
 from metagen_jax.automl.progress import Logged, Progress, Silent
 from metagen_jax.automl.prototype_trainer import OutOfTime, PrototypeTrainer
 from metagen_jax.automl.run_folder import DATABASE, LOG, RunFolder, versions, write_json
+from metagen_jax.automl.rungs import Schedule, schedule
 from metagen_jax.automl.samples import sample_answers
 from metagen_jax.automl.search_engine import ArchitectureSearchEngine, SearchResult
 from metagen_jax.data import Dataset, load_dataset, sha256
@@ -207,7 +208,9 @@ class _Runner:
         steps = self._spec.search.prototype_steps
         self._progress.stage("prototype", steps)
         if not database.recall(only, "prototype"):
-            self._trainer.train_prototypes([only], steps, lambda candidates: database.record(candidates, "prototype"))
+            self._trainer.train_prototypes(
+                [only], schedule(steps), lambda candidates: database.record(candidates, "prototype")
+            )
         if only.status == FAILED:
             raise RunError(f"the network diverged: {only.reason}\n  Narrow architecture.choices.learning_rate.")
         return SearchResult([only])
@@ -228,8 +231,10 @@ class _Runner:
             largest = sorted(candidates, key=lambda c: -c.costs["params"])
             chosen = largest[: search.finalists]
             self._progress.stage("prototypes of the finalists", len(chosen) * search.prototype_steps)
+            for candidate in chosen:
+                candidate.status = PROPOSED  # ranked, but not trained yet
             self._trainer.train_prototypes(
-                chosen, search.prototype_steps, lambda candidates: database.record(candidates, "prototype")
+                chosen, schedule(search.prototype_steps), lambda candidates: database.record(candidates, "prototype")
             )
         finalists = [copy.copy(candidate) for candidate in chosen]
         self._progress.stage("finalists", len(finalists) * self._spec.training.steps)
@@ -314,6 +319,7 @@ class _Runner:
                 "proposed": len(searched.candidates) + searched.num_infeasible,
                 "infeasible": searched.num_infeasible,
                 "trained": statuses.count(TRAINED) if self._options.train_prototypes else len(finalists),
+                "stopped": statuses.count(STOPPED),
                 "failed": statuses.count(FAILED),
                 "architectures": len({_architecture(candidate) for candidate in searched.candidates}),
                 "programs": self._num_programs(searched.candidates, finalists),
@@ -370,7 +376,7 @@ class _Untrained:
     """Stands where candidates are ranked by their costs alone."""
 
     def train_prototypes(
-        self, candidates: list[Candidate], steps: int, record: Callable[[list[Candidate]], None]
+        self, candidates: list[Candidate], length: Schedule, record: Callable[[list[Candidate]], None], promote: Any
     ) -> None:
         for candidate in candidates:
             candidate.status = TRAINED

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -13,6 +13,7 @@ from metagen_jax.automl import objectives
 from metagen_jax.automl.candidate import PROPOSED, Candidate
 from metagen_jax.automl.progress import Progress
 from metagen_jax.automl.prototype_trainer import PrototypeTrainer
+from metagen_jax.automl.rungs import schedule
 from metagen_jax.search import STRATEGIES, ProxyState, SearchStrategy, is_trusted, proxy_start
 from metagen_jax.spec import Search
 from metagen_jax.synth.space import SearchSpace
@@ -123,7 +124,11 @@ class ArchitectureSearchEngine:
             self._progress.note(f"round {candidates[0].round}: {num_recalled} of {len(candidates)} already trained")
             self._progress.advance(num_recalled * steps)
         if new:
-            self._trainer.train_prototypes(new, steps, record)
+            length = schedule(steps, self._search.rungs, self._search.reduction_factor)
+            self._trainer.train_prototypes(candidates, length, record, self._promoted)
+
+    def _promoted(self, candidates: Sequence[Candidate], step: int, count: int) -> set[int]:
+        return objectives.promoted(candidates, self._search.objectives, step, count)
 
     def _judge_proxy(self, state: ProxyState) -> dict[str, Any]:
         correlation, trusted = float(state.agreement), bool(is_trusted(state))

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from metagen_jax.automl.candidate import TRAINED, Candidate
+from metagen_jax.automl.candidate import FAILED, Candidate
 from metagen_jax.automl.objectives import value
 from metagen_jax.spec import Objective
 
@@ -74,7 +74,7 @@ class RunConsole:
         metric = self._objectives[0].metric
         sign = -1 if self._objectives[0].direction == "maximize" else 1
         for candidate in candidates:
-            if candidate.status != TRAINED:
+            if candidate.status == FAILED:
                 self.note(f"candidate {candidate.number} failed: {candidate.reason}")
                 continue
             number = value(candidate, metric)

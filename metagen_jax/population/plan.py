@@ -41,10 +41,10 @@ class ProgramPlan:
     allocated: Mapping[str, int] = dataclasses.field(hash=False)
     mode: str
     width: int
-    candidates: float
-    compile_s: float
-    run_s: float
-    memory_bytes: float
+    candidates: float = 0.0
+    compile_s: float = 0.0
+    run_s: float = 0.0
+    memory_bytes: float = 0.0
 
     def holds(self, structure: tuple[Any, ...], sizes: Mapping[str, int]) -> bool:
         """Whether a network fits into the program."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -90,6 +91,7 @@ class Program:
         over_mesh = functools.partial(jax.shard_map, mesh=mesh, check_vma=False)
         self._slots = _dealt(width, mesh.size)
         self._start = jax.jit(jax.vmap(self._start_one))
+        self._compiled: dict[int, Any] = {}  # by the number of steps
         self._train = jax.jit(
             over_mesh(
                 self._train_chunk,
@@ -124,6 +126,21 @@ class Program:
         placed = jax.device_put((params, sizes, hyper, taken), NamedSharding(self._mesh, P(AXIS)))
         return jax.device_put(self._start(*placed), NamedSharding(self._mesh, P(AXIS)))
 
+    def states(self, population: Population, count: int) -> list[Population]:
+        """The first candidates one by one, parameters, optimiser and all, in the memory of the host."""
+        held = jax.tree.map(np.asarray, population)
+        return [jax.tree.map(operator.itemgetter(slot), held) for slot in self._slots[:count].tolist()]
+
+    def resume(self, states: Sequence[Population]) -> Population:
+        """Packs up to `capacity` candidates as `states` left them; they go on bit for bit as if never taken out."""
+        if not 0 < len(states) <= self.capacity:
+            raise ValueError(f"a chunk takes 1 to {self.capacity} candidates, got {len(states)}.")
+        filled = [states[0]._replace(alive=jnp.bool_(False))] * self.capacity
+        for slot, state in zip(self._slots, states, strict=False):
+            filled[slot] = state
+        stacked = jax.tree.map(lambda *values: np.stack(values), *filled)
+        return jax.device_put(stacked, NamedSharding(self._mesh, P(AXIS)))
+
     def weights(self, population: Population, sizes: Sequence[Mapping[str, int]]) -> list[Weights]:
         """Cuts the first candidates out again, one for each entry of `sizes`."""
         flat = dict(nnx.to_flat_state(population.params))
@@ -154,13 +171,20 @@ class Program:
           The state afterwards and the losses, `(len(batches), N)` float32, NaN from the step on at which one failed.
         """
         arguments = _training_arguments(batches, length, num_steps)
-        population, losses = self._train(population, *arguments)
+        self.compile(population, batches, length)
+        population, losses = self._compiled[length](population, *arguments)
         return population, np.asarray(losses)[: len(batches), self._slots]
+
+    def compile(self, population: Population, batches: Sequence[tuple[np.ndarray, ...]], length: int) -> None:
+        """Compiles `train` for `length` steps unless that has been done; the population is left as it is."""
+        if length not in self._compiled:
+            arguments = _training_arguments(batches, length, length)
+            self._compiled[length] = self._train.lower(population, *arguments).compile()
 
     def compiled_text(self, population: Population, batches: Sequence[tuple[np.ndarray, ...]], length: int) -> str:
         """The optimised program of `train` as text."""
-        lowered = self._train.lower(population, *_training_arguments(batches, length, length))
-        return lowered.compile().as_text() or ""
+        self.compile(population, batches, length)
+        return self._compiled[length].as_text() or ""
 
     def score(
         self, population: Population, arrays: tuple[np.ndarray, ...], batch_size: int
@@ -178,8 +202,8 @@ class Program:
 
     @property
     def num_compilations(self) -> int:
-        """How often the training step has been compiled; more than once means that a shape changed."""
-        return self._train._cache_size()  # type: ignore[attr-defined]
+        """How often the training step has been compiled: once for each number of steps."""
+        return len(self._compiled)
 
     # -- one candidate ------------------------------------------------------------------------------------------------
 

@@ -202,6 +202,8 @@ def _resolve(spec: SpecFile, file: str, locations: Locations) -> plain.ModelSpec
             budget=search.budget,
             rounds=search.rounds,
             prototype_steps=search.prototype_steps,
+            rungs=search.rungs,
+            reduction_factor=search.reduction_factor,
             finalists=search.finalists,
         ),
         evaluation=plain.Evaluation(spec.evaluation.metrics or TEST_METRICS[spec.task.type]),

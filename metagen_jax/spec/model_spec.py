@@ -124,6 +124,8 @@ class Search:
     budget: int
     rounds: int
     prototype_steps: int
+    rungs: int
+    reduction_factor: int
     finalists: int
 
 

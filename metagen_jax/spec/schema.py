@@ -268,6 +268,13 @@ class SearchSection(Section):
         json_schema_extra={"x-default": "3, or the budget where that is less"},
     )
     prototype_steps: Annotated[int, _STEPS] = key(100, "Training steps of each candidate.", 120)
+    rungs: Annotated[int, Whole(1, 10)] = key(
+        1,
+        "Successive halving: how often a round is validated to let only its best go on. On the last rung a candidate "
+        "has had all of prototype_steps, on each one before reduction_factor times fewer. 1 trains all to the end.",
+        3,
+    )
+    reduction_factor: Annotated[int, Whole(2, 100)] = key(3, "One candidate in so many goes on to the next rung.", 3)
     finalists: Annotated[int, Whole(1, 100)] = Field(
         default_factory=lambda data: min(3, data["budget"]),
         description="How many of the best candidates are trained further before the winner is picked.",

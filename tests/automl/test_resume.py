@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from metagen_jax.automl import pipeline
+from metagen_jax.automl.candidate import PROPOSED
 from metagen_jax.automl.database import RunDatabase
 from metagen_jax.automl.prototype_trainer import OutOfTime, PrototypeTrainer
 from metagen_jax.automl.run_folder import LOCK, RunFolder
@@ -63,9 +64,9 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     numbers: list[int] = []
     whole = PrototypeTrainer.train_prototypes
 
-    def train_prototypes(self, candidates, steps, record):
-        numbers.extend(candidate.number for candidate in candidates)
-        return whole(self, candidates, steps, record)
+    def train_prototypes(self, candidates, *more):
+        numbers.extend(candidate.number for candidate in candidates if candidate.status == PROPOSED)
+        return whole(self, candidates, *more)
 
     monkeypatch.setattr(PrototypeTrainer, "train_prototypes", train_prototypes)
     return numbers

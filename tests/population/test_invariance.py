@@ -90,3 +90,15 @@ def test_initial_weights_do_not_depend_on_siblings(one_family: Trained):
     assert all((again[path] == value).all() for path, value in job.weights.items())
     other = one_family.structure.initial_weights(jax.random.fold_in(jax.random.key(0), 4), job.sizes)
     assert any((other[path] != value).any() for path, value in job.weights.items())
+
+
+def test_those_that_go_on_after_a_rung_have_the_bits_of_an_unbroken_training(one_family: Trained):
+    program = one_family.program
+    batches = [one_family.module.train_batch(*one_family.train_arrays, step) for step in range(NUM_STEPS)]
+    half = len(batches) // 2
+    population, _ = program.train(program.start(one_family.jobs), batches[:half], NUM_STEPS, NUM_STEPS)
+    states = program.states(population, len(one_family.jobs))
+    population = program.resume([states[3], states[0], states[2]])  # fewer, in other slots, on other devices
+    population, losses = program.train(population, batches[half:], NUM_STEPS, NUM_STEPS)
+    assert (losses[:, :3] == one_family.losses[half:, [3, 0, 2]]).all()
+    assert program.alive(population).tolist() == [True, True, True, False]

@@ -1,0 +1,53 @@
+"""The programs of a run: each built once, and a smaller one where the memory of a device does not suffice."""
+
+from collections.abc import Callable
+
+import jax
+
+from metagen_jax.automl.progress import Progress
+from metagen_jax.population.devices import population_mesh
+from metagen_jax.population.plan import ProgramPlan
+from metagen_jax.population.program import Program
+from metagen_jax.population.weights import Structure
+
+
+class Programs:
+    """Builds what a plan asks for.
+
+    Args:
+      mesh: the devices.
+      progress: told of every compilation and of every chunk that did not fit.
+    """
+
+    def __init__(self, mesh: jax.sharding.Mesh, progress: Progress):
+        self._mesh, self._progress = mesh, progress
+        self._built: dict[ProgramPlan, Program] = {}
+        self._capacity: dict[ProgramPlan, tuple[int, int]] = {}  # width, devices
+
+    def get(self, planned: ProgramPlan, structure: Callable[[], Structure]) -> Program:
+        """The program, as large as planned or as memory was found to allow."""
+        if planned not in self._built:
+            sizes = ", ".join(f"{axis} {length}" for axis, length in planned.allocated.items())
+            self._progress.note(f"compiling a program that holds {sizes}; this takes some seconds")
+            width, num_devices = self._capacity.get(planned, (planned.width, self._mesh.size))
+            mesh = self._mesh if num_devices == self._mesh.size else population_mesh(num_devices)
+            self._built[planned] = Program(structure(), planned.allocated, width, mesh, planned.mode)
+        return self._built[planned]
+
+    def shrink(self, planned: ProgramPlan) -> bool:
+        """Halves the chunk of a program that ran out of memory, then its devices; False where one slot is all it has."""
+        width, num_devices = self._capacity.get(planned, (planned.width, self._mesh.size))
+        if (width, num_devices) == (1, 1):
+            return False
+        smaller = (width // 2, num_devices) if width > 1 else (1, num_devices // 2)
+        self._capacity[planned] = smaller
+        del self._built[planned]
+        self._progress.note(f"out of memory: chunks of {smaller[0]} on {smaller[1]} device(s) from here on")
+        return True
+
+
+def ran_out_of_memory(error: Exception) -> bool:
+    """Whether XLA could not get the memory that a program needs."""
+    return isinstance(error, MemoryError) or any(
+        words in str(error) for words in ("RESOURCE_EXHAUSTED", "Out of memory", "out of memory")
+    )
