@@ -7,7 +7,7 @@ from typing import Any
 from metagen_jax.errors import did_you_mean
 from metagen_jax.spec import Choice, ModelSpec
 from metagen_jax.synth.modalities import SIZE, STRUCTURE, Dimension, Family, Modality
-from metagen_jax.synth.modalities.transformer import KNOWN_STRUCTURE
+from metagen_jax.synth.modalities.parts import KNOWN_STRUCTURE
 
 
 def choose_family(spec: ModelSpec, modality: Modality) -> Family:
