@@ -10,6 +10,7 @@ from metagen_jax.data import ImageDataset, majority_accuracy
 from metagen_jax.errors import DataError
 from metagen_jax.spec import ModelSpec
 from metagen_jax.synth.modalities.base import STRUCTURE, Dataset, Dimension, Family, Field, Grid, Modality
+from metagen_jax.synth.modalities.cnn import CNN
 from metagen_jax.synth.modalities.transformer import BLOCK_FRAGMENTS, COST_TERMS, DIMENSIONS, PARALLEL, PARAMETER, WIDTH
 
 VIT = Family(
@@ -33,7 +34,7 @@ class ImageClassification(Modality):
     inputs = ("image",)
     outputs = ("label",)
     task_type = "classification"
-    families: ClassVar = {"vit": VIT}
+    families: ClassVar = {"vit": VIT, "cnn": CNN}
     recipe_fragments = (
         "fragments/training/optimizer.py.j2",
         "fragments/losses/classification.py.j2",
