@@ -31,6 +31,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 SPECS = {  # of each family: width 16 to 64
     "vit": ("specs/image_vit_classification.yaml", ()),
     "decoder_transformer": ("specs/text_char_lm.yaml", ("architecture.choices.d_model={min: 16, max: 64}",)),
+    "cnn": ("specs/image_digits_cnn.yaml", ()),
 }
 RUN_KEY = 0
 EVALUATION_EXAMPLES = 128

@@ -40,14 +40,18 @@ def peak_memory_mib() -> float:
 
 
 def main(description: str, train: Callable[[CandidateSet, str], Measured]) -> None:
-    """The command line of a peer: `<script> SET OUT [--device cuda]`."""
+    """The command line of a peer: `<script> SET OUT [--device cuda] [--members 16]`."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("set", type=pathlib.Path, help="written by candidates.py")
     parser.add_argument("out", type=pathlib.Path, help="JSON file to write")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--members", type=int, help="train the first so many candidates only")
     args = parser.parse_args()
-    measured = train(candidate_set.load(args.set), args.device)
+    chosen = candidate_set.load(args.set)
+    chosen = dataclasses.replace(chosen, members=chosen.members[: args.members])
+    measured = train(chosen, args.device)
     record = {
+        "members": len(chosen.members),
         "cold_s": measured.cold_s,
         "warm_s": measured.warm_s,
         "peak_memory_mib": peak_memory_mib() + measured.workers_mib,

@@ -80,7 +80,39 @@ class DecoderTransformer(nn.Module):
         return self.head(self.norm(self.blocks(self.token(tokens) + self.position[: tokens.shape[1]])))
 
 
-MODELS = {"vit": VisionTransformer, "decoder_transformer": DecoderTransformer}
+class ConvolutionBlock(nn.Module):
+    def __init__(self, width, hidden):
+        super().__init__()
+        self.norm = nn.RMSNorm(width, eps=1e-6)
+        self.up = nn.Conv2d(width, hidden, 3, padding=1, bias=False)
+        self.down = nn.Conv2d(hidden, width, 3, padding=1, bias=False)
+
+    def forward(self, x):  # (B, H, W, width); a view of it is what PyTorch calls channels last
+        y = self.up(self.norm(x).permute(0, 3, 1, 2))
+        return x + self.down(F.gelu(y, approximate="tanh")).permute(0, 2, 3, 1)
+
+
+class ConvolutionalNetwork(nn.Module):
+    def __init__(self, *, image_size, channels, num_classes, stride, num_layers, width, hidden):
+        super().__init__()
+        del image_size  # of no weight
+        self.stride = stride
+        self.stem = nn.Conv2d(stride**2 * channels, width, 3, padding=1)
+        self.blocks = nn.Sequential(*(ConvolutionBlock(width, hidden) for _ in range(num_layers)))
+        self.norm = nn.RMSNorm(width, eps=1e-6)
+        self.head = nn.Linear(width, num_classes, bias=False)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, images):  # (B, H, W, C) in 0..1
+        batch, height, width, channels = images.shape
+        s = self.stride
+        x = images.view(batch, height // s, s, width // s, s, channels).permute(0, 1, 3, 2, 4, 5)
+        x = x.reshape(batch, height // s, width // s, s * s * channels).permute(0, 3, 1, 2)
+        x = self.blocks(self.stem(x).permute(0, 2, 3, 1))
+        return self.head(self.norm(x).mean(dim=(1, 2)))
+
+
+MODELS = {"vit": VisionTransformer, "decoder_transformer": DecoderTransformer, "cnn": ConvolutionalNetwork}
 
 
 def build(chosen: CandidateSet, member: Member) -> nn.Module:
@@ -92,7 +124,7 @@ def build(chosen: CandidateSet, member: Member) -> nn.Module:
 
 def _state(member: Member) -> dict[str, torch.Tensor]:
     """Our weights under PyTorch's names: `Linear` keeps its matrix transposed, query, key and value are one."""
-    ours = {".".join(map(str, path)): torch.from_numpy(value) for path, value in member.weights.items()}
+    ours = {".".join(map(str, path)): torch.tensor(value) for path, value in member.weights.items()}
     state = {}
     for name, value in ours.items():
         prefix, _, last = name.rpartition(".")
@@ -109,6 +141,10 @@ def _state(member: Member) -> dict[str, torch.Tensor]:
             state["token.weight"] = value
         elif name == "embed.projection":
             state["projection.weight"] = value.T
+        elif name == "stem.bias":
+            state[name] = value
+        elif value.ndim == 4:  # convolutions: (3, 3, in, out)
+            state["stem.weight" if name == "stem.kernel" else f"{name}.weight"] = value.permute(3, 2, 0, 1)
         else:  # out (num_heads, head_dim, d_model), up, down, head
             state[f"{name}.weight"] = value.reshape(-1, value.shape[-1]).T
     return state
