@@ -11,6 +11,17 @@ TINY = {
         "specs/image_digits_demo.yaml",
         [TINY_CHOICES, "search.budget=6", "search.rounds=2", "search.prototype_steps=20", "training.steps=40"],
     ),
+    "cnn": (
+        "specs/image_digits_cnn.yaml",
+        [
+            "architecture.choices={width: [8, 12], num_layers: [1, 2], hidden: [8, 12], stride: 2}",
+            "search.budget=4",
+            "search.rounds=1",
+            "search.prototype_steps=12",
+            "training.steps=24",
+            "training.batch_size=16",
+        ],
+    ),
     "text": (
         "specs/text_char_lm.yaml",
         [

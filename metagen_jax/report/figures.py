@@ -21,6 +21,13 @@ LABELS = {
     "flops": "FLOPs of a forward pass",
     "latency_ms": "estimated latency [ms]",
 }
+SIZES = {
+    "d_model": "width",
+    "width": "width",
+    "num_layers": "layers",
+    "num_heads": "heads",
+    "hidden": "hidden channels",
+}
 STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -95,7 +102,7 @@ def _scale(axes: Axes, which: str, values: list[float], name: str) -> None:
 
 def _sizes(winner: dict[str, Any]) -> str:
     sizes = winner["sizes"]
-    return f"width {sizes['d_model']}, layers {sizes['num_layers']}, heads {sizes['num_heads']}"
+    return ", ".join(f"{title} {sizes[axis]}" for axis, title in SIZES.items() if axis in sizes)
 
 
 def _convergence_figure(run: RunData) -> Figure:

@@ -97,7 +97,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Architecture:
-    """Which networks are searched; no families means every one that fits."""
+    """Which networks are searched; no families means the usual one."""
 
     families: tuple[str, ...]
     choices: Mapping[str, Choice] = field(hash=False)

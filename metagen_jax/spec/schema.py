@@ -210,7 +210,12 @@ class ArchitectureSection(Section):
     family: Annotated[
         tuple[Annotated[str, Slug("[a-z][a-z0-9_]{0,63}", "the name of a family, such as vit")], ...],
         OneOrMore(),
-    ] = key((), "One family of architectures, or a list of them.", "vit", "every family that fits the modality")
+    ] = key(
+        (),
+        "The family of architectures: `vit` or `cnn` for images, `decoder_transformer` for text.",
+        "cnn",
+        "`vit` for images, `decoder_transformer` for text",
+    )
     choices: dict[str, Annotated[dict[str, Any], Narrowing()]] = key(
         {}, "Fixes or narrows choices of the search space.", {"d_model": [32, 48], "norm": "rms"}, "the whole space"
     )

@@ -7,7 +7,7 @@ from typing import Any
 from metagen_jax.errors import did_you_mean
 from metagen_jax.spec import Choice, ModelSpec
 from metagen_jax.synth.modalities import SIZE, STRUCTURE, Dimension, Family, Modality
-from metagen_jax.synth.modalities.transformer import KNOWN_STRUCTURE
+from metagen_jax.synth.modalities.parts import KNOWN_STRUCTURE
 
 
 def choose_family(spec: ModelSpec, modality: Modality) -> Family:
@@ -16,6 +16,8 @@ def choose_family(spec: ModelSpec, modality: Modality) -> Family:
         if name not in modality.families:
             path = f"architecture.family[{number}]" if len(spec.architecture.families) > 1 else "architecture.family"
             raise spec.error(path, f"there is no family '{name}' for this task", did_you_mean(name, modality.families))
+    if len(spec.architecture.families) > 1:
+        raise spec.error("architecture.family", "several families are not searched in one run", "Keep one of them.")
     return modality.families[next(iter(spec.architecture.families or modality.families))]
 
 

@@ -12,7 +12,7 @@ import jinja2
 
 from metagen_jax.spec import Training
 from metagen_jax.synth.modalities.base import Family, Field, Modality
-from metagen_jax.synth.modalities.transformer import ACTIVATIONS, NORM_CLASSES
+from metagen_jax.synth.modalities.parts import ACTIVATIONS, NORM_CLASSES
 
 
 def template_folder() -> pathlib.Path:
@@ -45,6 +45,7 @@ def model_context(
     function, label = ACTIVATIONS[structure["activation"]]
     choices = {
         "causal": family.causal,
+        "width_axis": family.width,
         "norm_class": NORM_CLASSES[structure["norm"]],
         "activation_function": function,
         "activation_label": label,

@@ -1,12 +1,14 @@
 """What a network costs, from its sizes: exact parameters, counted FLOPs, estimated memory and latency."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
 from metagen_jax.synth import named_axes
+from metagen_jax.synth.modalities.base import CostTerms
 from metagen_jax.synth.named_axes import Leaf
 
 FLOAT_BYTES = 4
@@ -51,38 +53,40 @@ class Costs(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class CostModel:
-    """The costs of one transformer structure as a function of its sizes.
+    """The costs of one structure as a function of its sizes.
 
     Attributes:
       leaves: the parameters at the largest sizes of the space.
-      num_tokens: T, positions of one example.
+      terms: what its family adds to the products with the parameters.
+      num_positions: T, positions of one example.
       num_outputs: positions at which the head is applied.
       batch_size: examples in a training step.
       device: a key of `DEVICES`.
     """
 
     leaves: tuple[Leaf, ...]
-    num_tokens: int
+    terms: CostTerms
+    num_positions: int
     num_outputs: int
     batch_size: int
     device: str
+
+    @functools.cached_property
+    def layer_axes(self) -> tuple[str, ...]:
+        """The axes that count layers."""
+        return tuple(dict.fromkeys(axis for leaf in self.leaves for axis, _ in leaf.layers))
 
     def __call__(self, sizes: Mapping[str, Any]) -> Costs:
         """Returns the costs; every entry of `sizes` is `(N,)` int32."""
         params = named_axes.param_count(self.leaves, sizes)
         real = {axis: jnp.asarray(length, jnp.float32) for axis, length in sizes.items()}
-        layers, heads, head_dim = real["num_layers"], real["num_heads"], real["head_dim"]
-        flops = 4.0 * self.num_tokens**2 * heads * head_dim * layers  # scores, and mixing the values by them
+        flops = self.terms.flops(real, self.num_positions)
         for leaf in self.leaves:
             if leaf.fan_in:
-                positions = self.num_outputs if leaf.path[0] == "head" else self.num_tokens
+                positions = self.num_outputs if leaf.path[0] == "head" else self.num_positions
                 flops = flops + 2.0 * positions * named_axes.param_count((leaf,), real)
-        # Kept for the backward pass, in floats a position: the stream, its norm and a product, twice; query, key, value,
-        # what they mix to and a transposed copy; scores before and after the softmax and their difference; the
-        # feed-forward network before, inside and after its activation. Rounded up so that it errs on the large side:
-        # 1.0 to 1.2 times what XLA allocates for the shipped specs on a CPU.
-        block = 6 * real["d_model"] + 5 * heads * head_dim + 3 * heads * self.num_tokens + 4 * real["d_ff"]
-        activations = self.batch_size * self.num_tokens * (layers * block + 4 * real["d_model"])
+        activations = self.batch_size * self.num_positions * self.terms.kept(real, self.num_positions)
+        layers = sum(real[axis] for axis in self.layer_axes)
         weights = jnp.asarray(params, jnp.float32)
         device = DEVICES[self.device]
         busy = jnp.maximum(flops / device.flops_per_s, FLOAT_BYTES * weights / device.bytes_per_s)

@@ -154,6 +154,8 @@ def _context(space: SearchSpace, blueprint: Blueprint, facts: ProjectFacts, data
         "settings": settings,
         "recipe_line": _recipe(space, blueprint, facts),
         "title": space.family.title,
+        "parameter": space.family.parameter,
+        "parallel": " and ".join(f"`{axis}`" for axis in space.family.parallel),
         "facts": facts,
         "params": int(facts.params),
         "flops": f"{int(facts.flops):,}",

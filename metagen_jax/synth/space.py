@@ -200,7 +200,7 @@ def build_space(spec: ModelSpec, modality: Modality, dataset: Dataset) -> Search
     fixed = modality.fixed_fields(spec, dataset)
     lengths = {field.name: field.value for field in fixed}
     dimensions = tuple(
-        narrow(spec, dimension, modality.default_structure(lengths, dimension))
+        narrow(spec, dimension, modality.default_structure(family, lengths, dimension))
         for dimension in modality.dimensions(family, spec, lengths)
     )
     largest = {d.name: max(d.values) for d in dimensions if d.kind == SIZE}
@@ -220,7 +220,8 @@ def build_space(spec: ModelSpec, modality: Modality, dataset: Dataset) -> Search
         sources[key] = source
         cost_models[key] = CostModel(
             leaves=leaves,
-            num_tokens=modality.num_tokens(lengths, structure),
+            terms=family.cost_terms,
+            num_positions=modality.num_positions(family, lengths, structure),
             num_outputs=modality.num_outputs(lengths, structure),
             batch_size=spec.training.batch_size,
             device=spec.constraints.device,

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.runs import TINY, run_tiny
+from tests.runs import run_tiny
 
 
-@pytest.fixture(scope="session", params=TINY)
+@pytest.fixture(scope="session", params=["image", "text"])
 def kind(request: pytest.FixtureRequest) -> str:
     return request.param
 

@@ -153,6 +153,14 @@ def test_the_project_answers(finished: Path, kind: str):
     assert done.stdout.strip()
 
 
+def test_a_convolutional_network_is_found_trained_and_handed_over(tmp_path: Path):
+    assert run_tiny("cnn", tmp_path / "run") == 0
+    assert result_of(tmp_path / "run")["winner"]["family"] == "cnn"
+    for command in (["train.py", "--prototype-mode"], ["infer.py", "example.png"]):
+        done = run_in_project(tmp_path / "run" / "winner", *command)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_a_finished_run_is_not_overwritten_unasked(finished: Path, kind: str, capsys: pytest.CaptureFixture[str]):
     before = files_of(finished)
     assert run_tiny(kind, finished) == 2

@@ -45,7 +45,7 @@ def test_limits_that_nothing_satisfies_are_named_with_the_closest_value(
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("architecture.family=resnet", ["there is no family 'resnet'", "Known: vit."]),
+        ("architecture.family=resnet", ["there is no family 'resnet'", "Known: cnn, vit."]),
         ("architecture.choices={d_modle: 16}", ["unknown choice 'd_modle'", "Did you mean 'd_model'?"]),
         ("architecture.choices={d_model: 1.5}", ["1.5 is not a length"]),
         ("architecture.choices={patch_size: 3}", ["3 is not a patch_size for this data", "Known: 2, 4"]),

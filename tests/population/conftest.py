@@ -33,6 +33,16 @@ FAMILIES = {
         "image_digits_demo.yaml",
         ("architecture.choices.norm=layer", "architecture.choices.activation=silu", "training.schedule=linear", *SMALL),
     ),
+    "cnn": (
+        "image_digits_cnn.yaml",
+        (
+            "architecture.choices.width=[8, 12, 16]",
+            "architecture.choices.num_layers=[1, 2, 3]",
+            "architecture.choices.hidden=[8, 16, 24]",
+            "training.augmentation=shift",
+            "training.batch_size=8",
+        ),
+    ),
     "decoder_transformer": (
         "text_char_lm.yaml",
         ("constraints.context_window=12", "training.label_smoothing=0.1", *SMALL),

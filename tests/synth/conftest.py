@@ -1,4 +1,4 @@
-"""One small project of each modality, trained for a few steps, written once, and its commands run once."""
+"""One small project of each family, trained for a few steps, written once, and its commands run once."""
 
 import dataclasses
 import json
@@ -26,13 +26,16 @@ from metagen_jax.synth.architecture import Blueprint
 from metagen_jax.synth.project import ProjectFacts, write_project
 
 SPECS = Path(__file__).parents[2] / "specs"
-TINY = {  # of each modality
+TINY = {  # of each family
     "image": {"d_model": 8, "num_layers": 2, "num_heads": 1, "head_dim": 4, "d_ff": 16},
+    "cnn": {"width": 8, "num_layers": 2, "hidden": 12},
     "text": {"d_model": 8, "num_layers": 1, "num_heads": 2, "head_dim": 4, "d_ff": 16},
 }
+GRID = {"image": {"patch_size": 2}, "cnn": {"stride": 2}, "text": {}}
 NUM_STEPS = 25
 FILES = {
     "image": ("image_digits_demo.yaml", ("training.batch_size=16", "training.augmentation=shift")),
+    "cnn": ("image_digits_cnn.yaml", ("training.batch_size=16",)),
     "text": (
         "text_char_lm.yaml",
         ("constraints.context_window=16", "training.batch_size=8", "training.label_smoothing=0.1"),
@@ -79,6 +82,7 @@ class Result:
 class Built:
     """A project on disk, and what it was made from."""
 
+    kind: str
     folder: Path
     prepared: Prepared
     blueprint: Blueprint
@@ -106,7 +110,7 @@ def build(kind: str, folder: Path) -> Built:
         prepared = dataclasses.replace(prepared, dataset=dataclasses.replace(prepared.dataset, **short))
     space, dataset, modality = prepared.space, prepared.dataset, prepared.modality
     sizes = TINY[kind]
-    structure = {"norm": "rms", "activation": "gelu"} | ({"patch_size": 2} if kind == "image" else {})
+    structure = {"norm": "rms", "activation": "gelu"} | GRID[kind]
     numbers = {"learning_rate": 0.01, "weight_decay": 0.1, "warmup_steps": 5}
     blueprint = Blueprint(space.family.name, structure, sizes, numbers)
     source = codegen.program_source(modality, space.family, structure, sizes, space.fixed, space.spec.training, 0)
@@ -133,7 +137,7 @@ def build(kind: str, folder: Path) -> Built:
         num_candidates=24,
         samples=(("the input", "the answer"),),
     )
-    built = Built(folder, prepared, blueprint, facts, model)
+    built = Built(kind, folder, prepared, blueprint, facts, model)
     built.write(folder)
     save_weights(folder / "initial_weights", initial)
     save_weights(folder / "checkpoint", weights_of(model))
@@ -192,7 +196,12 @@ def text_project(tmp_path_factory: pytest.TempPathFactory) -> Built:
     return build("text", tmp_path_factory.mktemp("text") / "project")
 
 
-@pytest.fixture(scope="session", params=["image", "text"])
+@pytest.fixture(scope="session")
+def cnn_project(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    return build("cnn", tmp_path_factory.mktemp("cnn") / "project")
+
+
+@pytest.fixture(scope="session", params=TINY)
 def project(request: pytest.FixtureRequest) -> Built:
     return request.getfixturevalue(f"{request.param}_project")
 
@@ -232,6 +241,12 @@ def image_results(image_project: Built) -> dict[str, Result]:
             "not data": ["evaluate.py", "--data", "labels.json"],
         },
     )
+
+
+@pytest.fixture(scope="session")
+def cnn_results(cnn_project: Built) -> dict[str, Result]:
+    """What the commands of the convolutional network's README come to."""
+    return run_all(cnn_project.folder, read_me(cnn_project))
 
 
 def write_wrong_curve(folder: Path) -> None:

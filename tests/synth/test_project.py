@@ -15,15 +15,19 @@ from metagen_jax.data import ImageDataset, TextDataset
 from metagen_jax.population.checkpoints import save_weights
 from metagen_jax.synth import project as project_module
 from metagen_jax.synth.architecture import Blueprint
-from tests.synth.conftest import NUM_STEPS, TINY, Built, Result, weights_of
+from tests.synth.conftest import GRID, NUM_STEPS, TINY, Built, Result, weights_of
 
-STRUCTURES = [  # norm, activation, label smoothing, augmentation, schedule, patch size
+STRUCTURES = [  # norm, activation, label smoothing, augmentation, schedule, patch size or stride
     ("rms", "gelu", 0.0, "none", "cosine", 2),
     ("layer", "relu", 0.1, "shift", "linear", 4),
     ("layer", "silu", 0.0, "shift", "constant", 1),
     ("rms", "relu", 0.15000000000000002, "none", "constant", 2),
 ]
-LARGE = {"d_model": 16384, "num_layers": 128, "num_heads": 128, "head_dim": 1024, "d_ff": 65536}
+LARGE = {
+    "image": {"d_model": 16384, "num_layers": 128, "num_heads": 128, "head_dim": 1024, "d_ff": 65536},
+    "cnn": {"width": 16384, "num_layers": 128, "hidden": 65536},
+}
+LARGE["text"] = LARGE["image"]
 HOSTILE = "\"\"\"'''\\\n{{ 7 * 7 }} {% raw %} `x` | <script>alert(1)</script>\x1b[31m\u202e # __import__('os')"
 
 
@@ -32,7 +36,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def results_of(built: Built, request: pytest.FixtureRequest) -> dict[str, Result]:
-    return request.getfixturevalue("image_results" if "image" in built.facts.spec_name else "text_results")
+    return request.getfixturevalue(f"{built.kind}_results")
 
 
 def curve_difference(out: str) -> float:
@@ -163,10 +167,10 @@ def test_fresh_weights_are_other_weights(text_results, text_project):
 # -- what it says --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("sizes", [TINY["image"], LARGE], ids=["tiny", "large"])
+@pytest.mark.parametrize("sizes", [TINY, LARGE], ids=["tiny", "large"])
 @pytest.mark.parametrize("choices", STRUCTURES, ids=lambda choices: "-".join(map(str, choices)))
 def test_its_code_passes_ruff_with_the_default_settings(project, tmp_path, choices, sizes):
-    norm, activation, smoothing, augmentation, schedule, patch_size = choices
+    norm, activation, smoothing, augmentation, schedule, side = choices
     space, is_image = project.prepared.space, isinstance(project.prepared.dataset, ImageDataset)
     training = dataclasses.replace(
         space.spec.training,
@@ -174,12 +178,15 @@ def test_its_code_passes_ruff_with_the_default_settings(project, tmp_path, choic
         augmentation=augmentation if is_image else "none",
         schedule=schedule,
     )
-    structure = {"norm": norm, "activation": activation} | ({"patch_size": patch_size} if is_image else {})
+    structure = {"norm": norm, "activation": activation} | dict.fromkeys(GRID[project.kind], side)
     folder = project.write(
         tmp_path / "project",
         space=dataclasses.replace(space, spec=dataclasses.replace(space.spec, training=training)),
         blueprint=Blueprint(
-            space.family.name, structure, sizes, {"learning_rate": 3e-5, "weight_decay": 0.0, "warmup_steps": 20}
+            space.family.name,
+            structure,
+            sizes[project.kind],
+            {"learning_rate": 3e-5, "weight_decay": 0.0, "warmup_steps": 20},
         ),
         facts=dataclasses.replace(project.facts, spec_name="n" * 64, training_steps=10**6),
     )

@@ -16,20 +16,23 @@ from metagen_jax.population.weights import Structure
 from metagen_jax.spec import load_spec
 from metagen_jax.synth import codegen
 from metagen_jax.synth.modalities import SIZE
+from metagen_jax.synth.modalities.cnn import CNN as CNN_FAMILY
 from metagen_jax.synth.space import SearchSpace
 from tests.runs import ROOT
 
 IMAGE = ROOT / "specs" / "image_digits_demo.yaml"
+CNN = ROOT / "specs" / "image_digits_cnn.yaml"
 TEXT = ROOT / "specs" / "text_char_lm.yaml"
+CHOICES = "architecture.choices={{norm: [rms, layer], {width}: [8, 20], num_layers: [1, 3]}}"
 
 
 def space_of(spec: Path, *overrides: str) -> SearchSpace:
     return prepare(load_spec(spec, overrides)).space
 
 
-@pytest.fixture(scope="module", params=[IMAGE, TEXT], ids=["vit", "decoder_transformer"])
+@pytest.fixture(scope="module", params=[IMAGE, CNN, TEXT], ids=["vit", "cnn", "decoder_transformer"])
 def space(request: pytest.FixtureRequest) -> SearchSpace:
-    return space_of(request.param, "architecture.choices={norm: [rms, layer], d_model: [8, 20], num_layers: [1, 3]}")
+    return space_of(request.param, CHOICES.format(width="width" if request.param == CNN else "d_model"))
 
 
 def sample(space: SearchSpace, count: int, seed: int = 0) -> np.ndarray:
@@ -64,8 +67,9 @@ def test_flops_agree_with_what_xla_counts(space: SearchSpace):
         assert 0.75 < flops / counted < 1.1  # norms and activations are not in ours
 
 
-def test_the_memory_estimate_errs_on_the_large_side_and_not_by_much():
-    prepared = prepare(load_spec(ROOT / "specs" / "image_vit_classification.yaml"))
+@pytest.mark.parametrize("spec", ["image_vit_classification.yaml", "image_digits_cnn.yaml"])
+def test_the_memory_estimate_errs_on_the_large_side_and_not_by_much(spec: str):
+    prepared = prepare(load_spec(ROOT / "specs" / spec))
     space = prepared.space
     for genotype in sample(space, 2):
         structure, blueprint = structure_of(space, genotype), space.blueprint(genotype)
@@ -153,3 +157,16 @@ def test_a_choice_of_words_makes_one_program_each(space: SearchSpace):
 def test_unknown_names_are_refused_where_they_stand():
     with pytest.raises(SpecError, match="there is no family 'unet'"):
         space_of(IMAGE, "architecture.family=unet")
+    with pytest.raises(SpecError, match="several families are not searched in one run"):
+        space_of(IMAGE, "architecture.family=[vit, cnn]")
+
+
+def test_images_get_a_transformer_unless_the_spec_names_another_family():
+    assert load_spec(CNN).architecture.families == ("cnn",)
+    unnamed = load_spec(IMAGE, ("architecture={}",))
+    assert prepare(unnamed).space.family.name == "vit"
+
+
+@pytest.mark.parametrize(("image_size", "stride"), [(8, 1), (28, 4), (32, 4), (64, 8), (7, 1)])
+def test_a_convolutional_network_has_about_eight_positions_along_each_side(image_size: int, stride: int):
+    assert CNN_FAMILY.grid.usual_side(image_size) == stride

@@ -2,7 +2,7 @@
 
 import abc
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -39,6 +39,53 @@ class Dimension:
 
 
 @dataclasses.dataclass(frozen=True)
+class Grid:
+    """How a family divides a square image into equal squares, each of which becomes one position.
+
+    Attributes:
+      name: of the structural choice that says how many pixels a side of a square has.
+      smallest: pixels of that side at least.
+      fewest: squares along a side of the image at least.
+      usual: squares along a side of the image, as nearly as can be, if the spec does not say.
+    """
+
+    name: str
+    smallest: int
+    fewest: int
+    usual: int
+
+    def sides(self, image_size: int) -> tuple[int, ...]:
+        """The sides of squares, in pixels, that divide an image of so many pixels a side.
+
+        Examples:
+          >>> Grid("stride", smallest=1, fewest=4, usual=8).sides(28)
+          (1, 2, 4, 7)
+        """
+        largest = image_size // self.fewest
+        return tuple(p for p in range(self.smallest, largest + 1) if image_size % p == 0) or (1,)
+
+    def usual_side(self, image_size: int) -> int:
+        """The side, in pixels, that gives about `usual` squares."""
+        return min(self.sides(image_size), key=lambda side: abs(image_size / side - self.usual))
+
+
+@dataclasses.dataclass(frozen=True)
+class CostTerms:
+    """What the networks of a family cost beyond the products with their parameters.
+
+    Both are functions of the length of each searched axis, `(N,)` float32 each, and of T, the positions of one example,
+    and give `(N,)` float32. They use operators alone and know nothing of JAX.
+
+    Attributes:
+      flops: of one forward pass over one example, in products of activations with each other.
+      kept: numbers kept for the backward pass, for each position.
+    """
+
+    flops: Callable[[Mapping[str, Any], int], Any]
+    kept: Callable[[Mapping[str, Any], int], Any]
+
+
+@dataclasses.dataclass(frozen=True)
 class Family:
     """A kind of network whose members differ in size and in a few words of text.
 
@@ -48,7 +95,12 @@ class Family:
       model_class: the class that the fragments define.
       dimensions: everything that may be searched.
       fragments: templates of the model, in the order of definition; `{norm}` stands for the choice of that name.
+      width: the axis of the residual stream, which norms divide by.
+      parameter: one of its parameters as documents show it.
+      parallel: axes that a large network may be divided along over several devices.
+      cost_terms: what it costs beyond its parameters' products.
       causal: whether a position may only look back.
+      grid: how it divides an image; None if it reads no images.
     """
 
     name: str
@@ -56,7 +108,12 @@ class Family:
     model_class: str
     dimensions: tuple[Dimension, ...]
     fragments: tuple[str, ...]
-    causal: bool
+    width: str
+    parameter: str
+    parallel: tuple[str, ...]
+    cost_terms: CostTerms
+    causal: bool = False
+    grid: Grid | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,11 +146,11 @@ class Modality(abc.ABC):
         """The family's choices that make sense for data of these fixed sizes."""
 
     @abc.abstractmethod
-    def default_structure(self, fixed: Mapping[str, int], dimension: Dimension) -> tuple[Any, ...]:
+    def default_structure(self, family: Family, fixed: Mapping[str, int], dimension: Dimension) -> tuple[Any, ...]:
         """The values of a structural dimension that are searched when the spec does not name any."""
 
     @abc.abstractmethod
-    def num_tokens(self, fixed: Mapping[str, int], structure: Mapping[str, Any]) -> int:
+    def num_positions(self, family: Family, fixed: Mapping[str, int], structure: Mapping[str, Any]) -> int:
         """The number of positions T that one example occupies in the residual stream."""
 
     @abc.abstractmethod

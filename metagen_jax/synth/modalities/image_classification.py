@@ -9,8 +9,9 @@ import numpy as np
 from metagen_jax.data import ImageDataset, majority_accuracy
 from metagen_jax.errors import DataError
 from metagen_jax.spec import ModelSpec
-from metagen_jax.synth.modalities.base import STRUCTURE, Dataset, Dimension, Family, Field, Modality
-from metagen_jax.synth.modalities.transformer import BLOCK_FRAGMENTS, DIMENSIONS
+from metagen_jax.synth.modalities.base import STRUCTURE, Dataset, Dimension, Family, Field, Grid, Modality
+from metagen_jax.synth.modalities.cnn import CNN
+from metagen_jax.synth.modalities.transformer import BLOCK_FRAGMENTS, COST_TERMS, DIMENSIONS, PARALLEL, PARAMETER, WIDTH
 
 VIT = Family(
     name="vit",
@@ -18,7 +19,11 @@ VIT = Family(
     model_class="VisionTransformer",
     dimensions=(Dimension("patch_size", STRUCTURE, (), "pixels along each side of a patch"), *DIMENSIONS),
     fragments=(*BLOCK_FRAGMENTS, "fragments/embeddings/patch.py.j2", "fragments/encoders/vit.py.j2"),
-    causal=False,
+    width=WIDTH,
+    parameter=PARAMETER,
+    parallel=PARALLEL,
+    cost_terms=COST_TERMS,
+    grid=Grid("patch_size", smallest=2, fewest=2, usual=4),
 )
 
 
@@ -29,7 +34,7 @@ class ImageClassification(Modality):
     inputs = ("image",)
     outputs = ("label",)
     task_type = "classification"
-    families: ClassVar = {"vit": VIT}
+    families: ClassVar = {"vit": VIT, "cnn": CNN}
     recipe_fragments = (
         "fragments/training/optimizer.py.j2",
         "fragments/losses/classification.py.j2",
@@ -53,19 +58,16 @@ class ImageClassification(Modality):
         )
 
     def dimensions(self, family: Family, spec: ModelSpec, fixed: Mapping[str, int]) -> tuple[Dimension, ...]:
-        patch_sizes = tuple(p for p in range(2, fixed["image_size"] // 2 + 1) if fixed["image_size"] % p == 0)
-        return tuple(
-            dataclasses.replace(dimension, values=patch_sizes or (1,)) if dimension.name == "patch_size" else dimension
-            for dimension in family.dimensions
-        )
+        grid = _grid(family)
+        sides = grid.sides(fixed["image_size"])
+        return tuple(dataclasses.replace(d, values=sides) if d.name == grid.name else d for d in family.dimensions)
 
-    def default_structure(self, fixed: Mapping[str, int], dimension: Dimension) -> tuple[Any, ...]:
-        if dimension.name != "patch_size":
-            return dimension.values
-        return (min(dimension.values, key=lambda p: abs(fixed["image_size"] / p - 4)),)  # about 4 x 4 patches
+    def default_structure(self, family: Family, fixed: Mapping[str, int], dimension: Dimension) -> tuple[Any, ...]:
+        grid = _grid(family)
+        return (grid.usual_side(fixed["image_size"]),) if dimension.name == grid.name else dimension.values
 
-    def num_tokens(self, fixed: Mapping[str, int], structure: Mapping[str, Any]) -> int:
-        return (fixed["image_size"] // structure["patch_size"]) ** 2
+    def num_positions(self, family: Family, fixed: Mapping[str, int], structure: Mapping[str, Any]) -> int:
+        return (fixed["image_size"] // structure[_grid(family).name]) ** 2
 
     def num_outputs(self, fixed: Mapping[str, int], structure: Mapping[str, Any]) -> int:
         return 1
@@ -84,3 +86,8 @@ class ImageClassification(Modality):
     def baseline(self, dataset: Dataset) -> tuple[str, dict[str, float]]:
         assert isinstance(dataset, ImageDataset)
         return "always the most frequent class", {"accuracy": majority_accuracy(dataset)}
+
+
+def _grid(family: Family) -> Grid:
+    assert family.grid is not None
+    return family.grid

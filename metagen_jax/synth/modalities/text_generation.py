@@ -10,7 +10,7 @@ from metagen_jax.data import TextDataset, bigram_bits_per_character
 from metagen_jax.errors import DataError
 from metagen_jax.spec import ModelSpec
 from metagen_jax.synth.modalities.base import Dataset, Dimension, Family, Field, Modality
-from metagen_jax.synth.modalities.transformer import BLOCK_FRAGMENTS, DIMENSIONS
+from metagen_jax.synth.modalities.transformer import BLOCK_FRAGMENTS, COST_TERMS, DIMENSIONS, PARALLEL, PARAMETER, WIDTH
 
 DECODER_TRANSFORMER = Family(
     name="decoder_transformer",
@@ -18,6 +18,10 @@ DECODER_TRANSFORMER = Family(
     model_class="DecoderTransformer",
     dimensions=DIMENSIONS,
     fragments=(*BLOCK_FRAGMENTS, "fragments/embeddings/token.py.j2", "fragments/decoders/decoder_transformer.py.j2"),
+    width=WIDTH,
+    parameter=PARAMETER,
+    parallel=PARALLEL,
+    cost_terms=COST_TERMS,
     causal=True,
 )
 
@@ -58,10 +62,10 @@ class TextGeneration(Modality):
     def dimensions(self, family: Family, spec: ModelSpec, fixed: Mapping[str, int]) -> tuple[Dimension, ...]:
         return family.dimensions
 
-    def default_structure(self, fixed: Mapping[str, int], dimension: Dimension) -> tuple[Any, ...]:
+    def default_structure(self, family: Family, fixed: Mapping[str, int], dimension: Dimension) -> tuple[Any, ...]:
         return dimension.values
 
-    def num_tokens(self, fixed: Mapping[str, int], structure: Mapping[str, Any]) -> int:
+    def num_positions(self, family: Family, fixed: Mapping[str, int], structure: Mapping[str, Any]) -> int:
         return fixed["context"]
 
     def num_outputs(self, fixed: Mapping[str, int], structure: Mapping[str, Any]) -> int:

@@ -1,17 +1,18 @@
-"""Choices and fragments that every transformer family shares."""
+"""Choices, fragments and costs that every transformer family shares."""
 
-from metagen_jax.synth.modalities.base import HYPERPARAMETER, SIZE, STRUCTURE, Dimension
+from collections.abc import Mapping
+from typing import Any
+
+from metagen_jax.synth.modalities.base import HYPERPARAMETER, SIZE, STRUCTURE, CostTerms, Dimension
+from metagen_jax.synth.modalities.parts import INITIALIZER, NORM, WARMUP_STEPS, WEIGHT_DECAY
 
 BLOCK_FRAGMENTS = (
-    "fragments/initializers/fan_in_normal.py.j2",
-    "fragments/norms/{norm}.py.j2",
+    INITIALIZER,
+    NORM,
     "fragments/blocks/attention.py.j2",
     "fragments/blocks/feed_forward.py.j2",
     "fragments/blocks/transformer_block.py.j2",
 )
-
-NORM_CLASSES = {"rms": "RMSNorm", "layer": "LayerNorm"}
-ACTIVATIONS = {"gelu": ("jax.nn.gelu", "GELU"), "relu": ("jax.nn.relu", "ReLU"), "silu": ("jax.nn.silu", "SiLU")}
 
 DIMENSIONS = (
     Dimension("norm", STRUCTURE, ("rms",), "normalisation before each half of a block"),
@@ -22,9 +23,26 @@ DIMENSIONS = (
     Dimension("head_dim", SIZE, (8, 12, 16, 24), "width of each head"),
     Dimension("d_ff", SIZE, (32, 64, 96, 128, 192, 256), "inner width of the feed-forward network"),
     Dimension("learning_rate", HYPERPARAMETER, (5e-4, 1e-3, 2e-3, 4e-3, 6e-3), "peak of the schedule"),
-    Dimension("weight_decay", HYPERPARAMETER, (0.0, 0.01, 0.05, 0.1), "decoupled, on matrices only"),
-    Dimension("warmup_steps", HYPERPARAMETER, (10, 20, 40), "steps to the peak"),
+    WEIGHT_DECAY,
+    WARMUP_STEPS,
 )
 
-# What a spec may name although it is not searched unless asked for: each further structure is a further program.
-KNOWN_STRUCTURE = {"norm": tuple(NORM_CLASSES), "activation": tuple(ACTIVATIONS)}
+
+def _attention_flops(sizes: Mapping[str, Any], num_positions: int) -> Any:
+    """Scores, and mixing the values by them."""
+    return 4.0 * num_positions**2 * sizes["num_heads"] * sizes["head_dim"] * sizes["num_layers"]
+
+
+def _kept(sizes: Mapping[str, Any], num_positions: int) -> Any:
+    # The stream, its norm and a product, twice; query, key, value, what they mix to and a transposed copy; scores before
+    # and after the softmax and their difference; the feed-forward network before, inside and after its activation.
+    # Rounded up so that it errs on the large side: 1.0 to 1.2 times what XLA allocates for the shipped specs on a CPU.
+    heads, width = sizes["num_heads"], sizes["d_model"]
+    block = 6 * width + 5 * heads * sizes["head_dim"] + 3 * heads * num_positions + 4 * sizes["d_ff"]
+    return sizes["num_layers"] * block + 4 * width
+
+
+WIDTH = "d_model"
+PARAMETER = 'axes=("d_model", "d_ff"), fan_in=("d_model",)'
+PARALLEL = ("d_ff", "num_heads")
+COST_TERMS = CostTerms(flops=_attention_flops, kept=_kept)
