@@ -19,6 +19,10 @@ def train(chosen: candidate_set.CandidateSet, device: str) -> measurement.Measur
     for index, member in enumerate(chosen.members):
         groups.setdefault(member.shape, []).append(index)
     losses: list = [None] * len(chosen.members)
+    first = torch_models.build(chosen, chosen.members[0]).to(
+        device
+    )  # takes a step, so that nothing is left to start up
+    torch_models.train(first, chosen.members[0], torch_models.batches(chosen, device)[:1], chosen.num_steps)
     started = time.perf_counter()
     tensors = torch_models.batches(chosen, device)
     for group in groups.values():
