@@ -19,7 +19,8 @@ import numpy as np  # noqa: E402
 from candidate_set import CandidateSet, Member  # noqa: E402
 
 from metagen_jax.automl.candidate import Candidate  # noqa: E402
-from metagen_jax.automl.pipeline import Prepared, prepare  # noqa: E402
+from metagen_jax.automl.pipeline import Options, Prepared, prepare  # noqa: E402
+from metagen_jax.automl.planning import new_plan  # noqa: E402
 from metagen_jax.automl.progress import Silent  # noqa: E402
 from metagen_jax.automl.prototype_trainer import PrototypeTrainer  # noqa: E402
 from metagen_jax.population.devices import population_mesh  # noqa: E402
@@ -51,7 +52,8 @@ def prepared(spec: str, overrides: tuple[str, ...]) -> Prepared:
 
 
 def candidate(space: SearchSpace, number: int, genotype: np.ndarray) -> Candidate:
-    return Candidate(number, 1, genotype, space.blueprint(genotype), {})
+    flops = float(space.cost(genotype[None]).flops[0])
+    return Candidate(number, 1, genotype, space.blueprint(genotype), {"flops": flops})
 
 
 def draw_genotypes(space: SearchSpace, count: int, seed: int) -> np.ndarray:
@@ -71,7 +73,8 @@ def draw(family: str, count: int, num_steps: int, extra_overrides: tuple[str, ..
     overrides = (*overrides, *extra_overrides)
     prep = prepared(spec, overrides)
     space = prep.space
-    trainer = PrototypeTrainer(space, prep.dataset, jax.random.key(RUN_KEY), population_mesh(1), Silent())
+    plan, mesh = new_plan(prep, Options()), population_mesh(1)
+    trainer = PrototypeTrainer(space, prep.dataset, jax.random.key(RUN_KEY), mesh, plan, Silent())
     genotypes = draw_genotypes(space, 2 * count, seed=0)
     flops = np.asarray(space.cost(genotypes[:count]).flops)
     members = []

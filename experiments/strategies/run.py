@@ -22,7 +22,8 @@ import numpy as np  # noqa: E402
 from scipy.stats import mannwhitneyu  # noqa: E402
 
 from metagen_jax.automl import objectives  # noqa: E402
-from metagen_jax.automl.pipeline import Prepared, prepare  # noqa: E402
+from metagen_jax.automl.pipeline import Options, Prepared, prepare  # noqa: E402
+from metagen_jax.automl.planning import new_plan  # noqa: E402
 from metagen_jax.automl.progress import Silent  # noqa: E402
 from metagen_jax.automl.prototype_trainer import PrototypeTrainer  # noqa: E402
 from metagen_jax.automl.search_engine import ArchitectureSearchEngine, SearchResult  # noqa: E402
@@ -41,7 +42,8 @@ REFERENCE_POINT = (2.3, 250_000.0)  # the loss of guessing, and the spec's limit
 def search(prepared: Prepared, strategy: str, budget: int, seed: int) -> dict[str, float]:
     """Runs one search and returns what its candidates reached in validation."""
     run_key, search_key = jax.random.split(jax.random.key(seed))
-    trainer = PrototypeTrainer(prepared.space, prepared.dataset, run_key, population_mesh(NUM_DEVICES), Silent())
+    plan, mesh = new_plan(prepared, Options()), population_mesh(NUM_DEVICES)
+    trainer = PrototypeTrainer(prepared.space, prepared.dataset, run_key, mesh, plan, Silent())
     settings = dataclasses.replace(prepared.spec.search, strategy=strategy, budget=budget, rounds=budget // ROUND)
     result = SearchResult([])
     engine = ArchitectureSearchEngine(prepared.space, settings, trainer, search_key, Silent())

@@ -22,8 +22,8 @@ from metagen_jax.synth.space import SearchSpace
 if TYPE_CHECKING:
     from metagen_jax.automl.pipeline import Prepared
 
-WIDTHS = {LOOP: (1, 4), VMAP: (4, 16)}
-NUM_STEPS = 20
+WIDTHS = {LOOP: (1,), VMAP: (2, 8)}  # a loop takes twice as long for twice as many
+NUM_STEPS = 10
 REPEATS = 3
 HYPERPARAMETERS = Hyperparameters(learning_rate=1e-3, weight_decay=0.0, warmup_steps=10.0)
 

@@ -1,6 +1,8 @@
 """The programs of a run: each built once, and a smaller one where the memory of a device does not suffice."""
 
+import os
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import jax
 
@@ -22,7 +24,18 @@ class Programs:
     def __init__(self, mesh: jax.sharding.Mesh, progress: Progress):
         self._mesh, self._progress = mesh, progress
         self._built: dict[ProgramPlan, Program] = {}
+        self._compiling: dict[ProgramPlan, Future[None]] = {}
+        self._pool = ThreadPoolExecutor(os.cpu_count())  # a compilation keeps one core busy
         self._capacity: dict[ProgramPlan, tuple[int, int]] = {}  # width, devices
+
+    def begin(self, planned: ProgramPlan, structure: Callable[[], Structure], work: Callable[[Program], None]) -> None:
+        """Does `work`, which compiles a program, in the background."""
+        if planned not in self._compiling:
+            self._compiling[planned] = self._pool.submit(work, self.get(planned, structure))
+
+    def wait(self, planned: ProgramPlan) -> None:
+        """Returns when a program has been compiled; raises whatever its compilation raised."""
+        self._compiling[planned].result()
 
     def get(self, planned: ProgramPlan, structure: Callable[[], Structure]) -> Program:
         """The program, as large as planned or as memory was found to allow."""
@@ -41,7 +54,7 @@ class Programs:
             return False
         smaller = (width // 2, num_devices) if width > 1 else (1, num_devices // 2)
         self._capacity[planned] = smaller
-        del self._built[planned]
+        del self._built[planned], self._compiling[planned]
         self._progress.note(f"out of memory: chunks of {smaller[0]} on {smaller[1]} device(s) from here on")
         return True
 

@@ -161,11 +161,15 @@ class PrototypeTrainer:
         for candidate in sorted(candidates, key=lambda candidate: -candidate.costs["flops"]):
             groups.setdefault(planned(candidate), []).append(candidate)
         for plan, waiting in groups.items():
+            self._begin(plan, waiting[0], part)
+        for plan, waiting in groups.items():
             while waiting:
-                program = self._programs.get(plan, functools.partial(self.structure, waiting[0]))
+                program = self._begin(plan, waiting[0], part)
                 chunk, population = waiting[: program.capacity], None
                 try:
-                    population = self._train(program, chunk, part, states)
+                    packed = self._packed(program, chunk, states)  # while its program is compiled
+                    self._wait(plan)
+                    population = self._train(program, packed, chunk, part)
                 except CannotCompile as error:
                     chunk = waiting
                     _fail(chunk, f"its program could not be compiled: {error}")
@@ -179,12 +183,30 @@ class PrototypeTrainer:
                 waiting = waiting[len(chunk) :]
                 yield chunk, program, population
 
-    def _train(
-        self, program: Program, chunk: list[Candidate], part: "Part", states: Mapping[int, Population]
-    ) -> Population:
+    def _begin(self, plan: ProgramPlan, candidate: Candidate, part: "Part") -> Program:
+        """Has the program compiled in the background, unless that has been done."""
+        structure = functools.partial(self.structure, candidate)
+
+        def compile_(program: Program) -> None:
+            batches = [structure().module.train_batch(*self._train_arrays, part.first)]
+            program.compile(batches, part.length.segment)
+            examples = tuple(array[: part.num_examples] for array in self._validation)
+            program.compile_score(examples, self._space.modality.evaluation_batch_size)
+
+        self._programs.begin(plan, structure, compile_)
+        return self._programs.get(plan, structure)
+
+    def _wait(self, plan: ProgramPlan) -> None:
+        try:
+            self._programs.wait(plan)
+        except Exception as error:  # whatever a fragment does wrong, and whatever XLA says to it
+            if ran_out_of_memory(error):
+                raise
+            raise CannotCompile(f"{type(error).__name__}: {str(error).strip().splitlines()[0]}") from error
+
+    def _train(self, program: Program, population: Population, chunk: list[Candidate], part: "Part") -> Population:
         train_batch = self.structure(chunk[0]).module.train_batch
         examples = tuple(array[: part.num_examples] for array in self._validation)
-        population = self._packed(program, chunk, states)
         curves: list[np.ndarray] = []
         scores: list[list[Score]] = [[] for _ in chunk]
         steps, segment = part.length.steps, part.length.segment
@@ -193,7 +215,6 @@ class PrototypeTrainer:
                 break
             last = min(first + segment, part.last)
             batches = [train_batch(*self._train_arrays, step) for step in range(first, last)]
-            _compile(program, population, batches, segment)
             population, losses = program.train(population, batches, steps, segment)
             curves.append(losses)
             loss, accuracy = program.score(population, examples, self._space.modality.evaluation_batch_size)
@@ -249,15 +270,6 @@ class Part:
     length: Schedule
     num_examples: int | None
     keep_when_out_of_time: bool = False
-
-
-def _compile(program: Program, population: Population, batches: list[tuple[np.ndarray, ...]], length: int) -> None:
-    try:
-        program.compile(population, batches, length)
-    except Exception as error:  # whatever a fragment does wrong, and whatever XLA says to it
-        if ran_out_of_memory(error):
-            raise
-        raise CannotCompile(f"{type(error).__name__}: {str(error).strip().splitlines()[0]}") from error
 
 
 def _numbers(candidates: Sequence[Candidate]) -> list[int]:

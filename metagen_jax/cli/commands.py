@@ -320,14 +320,10 @@ def _seconds(time_limit: str) -> float:
 
 
 def _num_devices() -> int | None:
-    """As many CPU devices as cores, or all accelerators.
-
-    Two at least: XLA compiles for one device without partitioning it, and may round differently then, while any
-    larger number gives the same bits.
-    """
+    """As many CPU devices as cores, or all accelerators."""
     import jax
 
-    return min(max(num_cores(), 2), len(jax.local_devices())) if jax.default_backend() == "cpu" else None
+    return min(num_cores(), len(jax.local_devices())) if jax.default_backend() == "cpu" else None
 
 
 def _overview(call: Call, prepared: "Prepared", options: "Options") -> list[str]:

@@ -194,7 +194,8 @@ class _Packing:
         candidates = workload.budget * facts.share / self._num_networks  # that one network of the sample stands for
         self._seconds = np.where(holds, one * workload.steps * candidates / devices, np.inf)
         self._compile_s = coefficients.compilation_s(len(facts.cost_model.leaves))
-        self._fixed = self._compile_s + self._waste(one)
+        # Programs are compiled side by side, each on one core, while others already train.
+        self._fixed = self._compile_s / devices + self._waste(one)
         self._chosen = self._choose()
         self._taken_by = self._seconds[self._chosen].argmin(axis=0)  # (S,) index into `_chosen`
         self.total_s = float(self._seconds[self._chosen].min(axis=0).sum() + self._fixed[self._chosen].sum())

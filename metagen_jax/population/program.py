@@ -80,6 +80,8 @@ class Program:
         self._mode = mode
         self._over_slots = jax.vmap if mode == VMAP else _one_after_the_other
         self.capacity = width * mesh.size
+        mesh = _partitioned(mesh)
+        self._num_slots = width * mesh.size
         self._module = structure.module
         self._mesh = mesh
         model = structure.abstract(self.allocated)
@@ -89,9 +91,10 @@ class Program:
         self._graph, self._params, self._sizes = split
         sharded, replicated = P(AXIS), P()
         over_mesh = functools.partial(jax.shard_map, mesh=mesh, check_vma=False)
-        self._slots = _dealt(width, mesh.size)
+        self._slots = _dealt(width, self.capacity // width)
         self._start = jax.jit(jax.vmap(self._start_one))
         self._compiled: dict[int, Any] = {}  # by the number of steps
+        self._compiled_scores: dict[Any, Any] = {}  # by the shapes of the examples
         self._train = jax.jit(
             over_mesh(
                 self._train_chunk,
@@ -112,10 +115,10 @@ class Program:
         from the start, so that the shape of the program never changes. Neighbours in `jobs` go to different devices."""
         if not 0 < len(jobs) <= self.capacity:
             raise ValueError(f"a chunk takes 1 to {self.capacity} candidates, got {len(jobs)}.")
-        filled = [jobs[0]] * self.capacity
+        filled = [jobs[0]] * self._num_slots
         for slot, job in zip(self._slots, jobs, strict=False):
             filled[slot] = job
-        taken = np.isin(np.arange(self.capacity), self._slots[: len(jobs)])
+        taken = np.isin(np.arange(self._num_slots), self._slots[: len(jobs)])
         padded = [pad(self.leaves, job.weights) for job in filled]
         stacked = [np.stack(values) for values in zip(*padded, strict=True)]
         params = with_values(self._params, {leaf.path: v for leaf, v in zip(self.leaves, stacked, strict=True)})
@@ -135,7 +138,7 @@ class Program:
         """Packs up to `capacity` candidates as `states` left them; they go on bit for bit as if never taken out."""
         if not 0 < len(states) <= self.capacity:
             raise ValueError(f"a chunk takes 1 to {self.capacity} candidates, got {len(states)}.")
-        filled = [states[0]._replace(alive=jnp.bool_(False))] * self.capacity
+        filled = [states[0]._replace(alive=jnp.bool_(False))] * self._num_slots
         for slot, state in zip(self._slots, states, strict=False):
             filled[slot] = state
         stacked = jax.tree.map(lambda *values: np.stack(values), *filled)
@@ -171,19 +174,26 @@ class Program:
           The state afterwards and the losses, `(len(batches), N)` float32, NaN from the step on at which one failed.
         """
         arguments = _training_arguments(batches, length, num_steps)
-        self.compile(population, batches, length)
+        self.compile(batches, length)
         population, losses = self._compiled[length](population, *arguments)
         return population, np.asarray(losses)[: len(batches), self._slots]
 
-    def compile(self, population: Population, batches: Sequence[tuple[np.ndarray, ...]], length: int) -> None:
-        """Compiles `train` for `length` steps unless that has been done; the population is left as it is."""
+    def compile(self, batches: Sequence[tuple[np.ndarray, ...]], length: int) -> None:
+        """Compiles `train` for batches of this shape and `length` steps, unless that has been done."""
         if length not in self._compiled:
             arguments = _training_arguments(batches, length, length)
-            self._compiled[length] = self._train.lower(population, *arguments).compile()
+            self._compiled[length] = self._train.lower(self._abstract_population(), *arguments).compile()
 
-    def compiled_text(self, population: Population, batches: Sequence[tuple[np.ndarray, ...]], length: int) -> str:
+    def compile_score(self, arrays: tuple[np.ndarray, ...], batch_size: int) -> None:
+        """Compiles `score` for arrays of this shape, unless that has been done."""
+        examples = tuple(evaluation_batches(arrays, batch_size))
+        shapes = tuple(array.shape for array in examples)
+        if shapes not in self._compiled_scores:
+            self._compiled_scores[shapes] = self._score.lower(self._abstract_population(), examples).compile()
+
+    def compiled_text(self, batches: Sequence[tuple[np.ndarray, ...]], length: int) -> str:
         """The optimised program of `train` as text."""
-        self.compile(population, batches, length)
+        self.compile(batches, length)
         return self._compiled[length].as_text() or ""
 
     def score(
@@ -193,7 +203,9 @@ class Program:
 
         NaN for a candidate that has failed.
         """
-        loss, right = self._score(population, tuple(evaluation_batches(arrays, batch_size)))
+        self.compile_score(arrays, batch_size)
+        examples = tuple(evaluation_batches(arrays, batch_size))
+        loss, right = self._compiled_scores[tuple(array.shape for array in examples)](population, examples)
         return np.asarray(loss)[self._slots], np.asarray(right)[self._slots]
 
     def logits(self, population: Population, inputs: np.ndarray) -> np.ndarray:
@@ -204,6 +216,17 @@ class Program:
     def num_compilations(self) -> int:
         """How often the training step has been compiled: once for each number of steps."""
         return len(self._compiled)
+
+    def _abstract_population(self) -> Any:
+        def rows(shape: tuple[int, ...], dtype: Any) -> jax.ShapeDtypeStruct:
+            return jax.ShapeDtypeStruct((self._num_slots, *shape), dtype)
+
+        params = with_values(self._params, {leaf.path: rows(leaf.shape, jnp.float32) for leaf in self.leaves})
+        sizes = {axis: rows((), jnp.int32) for axis in self.allocated}
+        hyper = Hyperparameters(*(rows((), jnp.float32) for _ in Hyperparameters._fields))
+        population = jax.eval_shape(self._start, params, sizes, hyper, rows((), jnp.bool_))
+        sharding = NamedSharding(self._mesh, P(AXIS))
+        return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=sharding), population)
 
     # -- one candidate ------------------------------------------------------------------------------------------------
 
@@ -291,6 +314,18 @@ class Program:
         return self._over_slots(score_if_alive)(chunk)
 
 
+def _partitioned(mesh: jax.sharding.Mesh) -> jax.sharding.Mesh:
+    """The mesh, but where it is one of several host devices a second one is added, whose slots stay free.
+
+    XLA compiles for one device without partitioning, and rounds differently then; any larger number gives the same bits.
+    """
+    devices = jax.local_devices()
+    if mesh.size > 1 or len(devices) == 1 or devices[0].platform != "cpu":
+        return mesh
+    alone = mesh.devices.ravel()[0]
+    return jax.sharding.Mesh(np.array([alone, next(d for d in devices if d != alone)]), mesh.axis_names)
+
+
 def _dealt(width: int, num_devices: int) -> np.ndarray:
     """The slot of each candidate, `(num_devices * width,)`: row by row over the devices, there and back again, so that
     candidates in the order of their cost give every device about as much to do."""
@@ -320,7 +355,10 @@ class _Optional:
     present: jax.Array
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        return jax.lax.cond(self.present, self.layer, lambda unchanged: unchanged, x)
+        # Everything that the backward pass needs crosses the border of the branch through memory: products alone are
+        # worth it, the rest is computed again.
+        layer = jax.checkpoint(self.layer, policy=jax.checkpoint_policies.dots_saveable)
+        return jax.lax.cond(self.present, layer, lambda unchanged: unchanged, x)
 
 
 def _training_arguments(batches: Sequence[tuple[np.ndarray, ...]], length: int, num_steps: int) -> tuple:
