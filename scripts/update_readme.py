@@ -3,6 +3,7 @@
 python scripts/update_readme.py
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -25,7 +26,13 @@ def main() -> None:
         out = Path(folder) / "run"
         command = [sys.executable, "-m", "metagen_jax.automl", "--spec", SPEC, "--out", str(out)]
         done = subprocess.run(
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True
+            command,
+            cwd=ROOT,
+            env=os.environ | {"JAX_ENABLE_COMPILATION_CACHE": "false"},  # what a newcomer sees
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=True,
         )
         printed = done.stdout.replace(str(out), "runs/image_vit_classification").strip()
         for figure in (out / "figures").iterdir():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metagen_jax import __version__
-from metagen_jax.cli.environment import DEFAULT_HOST_DEVICES, free_memory_bytes, num_cores, start_jax
+from metagen_jax.cli.environment import DEFAULT_HOST_DEVICES, free_memory_bytes, keep_compilations, num_cores, start_jax
 from metagen_jax.errors import OutputError, SpecError
 from metagen_jax.spec import ModelSpec, json_schema, load_spec
 from metagen_jax.spec.units import parse_duration_ms
@@ -269,6 +269,7 @@ def _build(call: Call, out: Path | None, fresh: bool, quiet: bool, *, show: bool
     limit_s = None if call.time_limit is None else _seconds(call.time_limit)
     plan = _read_plan(call.plan) if isinstance(call.plan, Path) else call.plan
     start_jax(call.host_devices)
+    keep_compilations()
 
     # Only from here on is JAX needed, and only now do its flags stand.
     from metagen_jax.automl import pipeline

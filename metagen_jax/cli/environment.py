@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 DEFAULT_HOST_DEVICES = 8
+MOST_CACHED_BYTES = 2 * 2**30  # compiled programs; those that were not used for longest go first
 
 
 def num_cores() -> int:
@@ -30,6 +31,20 @@ def start_jax(host_devices: int) -> None:
     if added and "jax" in sys.modules and sys.modules["jax"]._src.xla_bridge.backends_are_initialized():
         raise RuntimeError(f"JAX was started before it could be given {' '.join(added)}; call start_jax first.")
     os.environ["XLA_FLAGS"] = " ".join([theirs, *added]).strip()
+
+
+def keep_compilations() -> None:
+    """Has JAX keep compiled programs among the user's cached files, for the next run; bits do not change.
+
+    Leaves a process alone that has been given a folder, such as by JAX_COMPILATION_CACHE_DIR; the environment variable
+    JAX_ENABLE_COMPILATION_CACHE=false switches the cache off.
+    """
+    import jax
+    import platformdirs
+
+    if jax.config.jax_compilation_cache_dir is None:  # type: ignore[attr-defined]
+        jax.config.update("jax_compilation_cache_dir", str(Path(platformdirs.user_cache_dir("metagen_jax")) / "xla"))
+        jax.config.update("jax_compilation_cache_max_size", MOST_CACHED_BYTES)
 
 
 def free_memory_bytes() -> int | None:
