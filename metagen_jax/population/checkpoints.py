@@ -1,8 +1,10 @@
 """Weights as an orbax checkpoint whose bytes depend on the weights alone."""
 
 import contextlib
+import errno
 import json
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from metagen_jax.population.weights import Weights
 METADATA = "_CHECKPOINT_METADATA"
 COMMIT_MARK = "commit_success.txt"  # holds the absolute path; local folders are committed by renaming and need no mark
 CLOCK_READINGS = ("init_timestamp_nsecs", "commit_timestamp_nsecs")
+NO_SPACE = os.strerror(errno.ENOSPC)
 MISSING_SHARDS = "Skipping merge of OCDBT checkpoints"
 
 
@@ -24,7 +27,7 @@ def save_weights(folder: Path, weights: Weights) -> None:
     Plain files, one folder an array, and not OCDBT, whose files have random names.
     """
     handler = ocp.PyTreeCheckpointHandler(use_ocdbt=False)
-    with _without_warning_of_missing_shards(), ocp.Checkpointer(handler) as checkpointer:
+    with _without_warning_of_missing_shards(), _full_disk_named(folder), ocp.Checkpointer(handler) as checkpointer:
         checkpointer.save(folder.absolute(), _nested(weights))
     metadata = json.loads((folder / METADATA).read_text())
     stopped = metadata | dict.fromkeys(CLOCK_READINGS, 0)
@@ -42,6 +45,29 @@ def load_weights(folder: Path) -> Weights:
         raise FileNotFoundError(f"{folder}: no such folder of weights")
     with ocp.Checkpointer(ocp.PyTreeCheckpointHandler(use_ocdbt=False)) as checkpointer:
         return dict(_flat(checkpointer.restore(folder.absolute()), ()))
+
+
+@contextlib.contextmanager
+def _full_disk_named(folder: Path) -> Iterator[None]:
+    """Orbax writes in threads, logs what they raise, and raises it again as a `ValueError` without any code.
+
+    Raises:
+      OSError: the disk is full.
+    """
+
+    def is_no_traceback(record: logging.LogRecord) -> bool:
+        return "raised an exception" not in record.getMessage()
+
+    logger = logging.getLogger("absl")
+    logger.addFilter(is_no_traceback)
+    try:
+        yield
+    except ValueError as error:
+        if NO_SPACE not in str(error):
+            raise
+        raise OSError(errno.ENOSPC, NO_SPACE, str(folder)) from None
+    finally:
+        logger.removeFilter(is_no_traceback)
 
 
 def _nested(weights: Weights) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Weights on disk are the weights, and nothing of when or where they were written."""
 
+import errno
 import logging
 from pathlib import Path
 
@@ -63,3 +64,14 @@ def test_weights_are_never_overwritten(tmp_path):
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere: no such folder"):
         load_weights(tmp_path / "nowhere")
+
+
+def test_a_full_disk_is_an_os_error_that_names_the_folder(tmp_path, monkeypatch: pytest.MonkeyPatch):
+    def full(*arguments: object, **options: object) -> None:
+        raise ValueError("RESOURCE_EXHAUSTED: Error writing local file: No space left on device [os_error_code='28']")
+
+    monkeypatch.setattr(ocp.Checkpointer, "save", full)
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        save_weights(tmp_path / "weights", {("a",): np.zeros(2, np.float32)})
+    assert caught.value.errno == errno.ENOSPC
+    assert caught.value.filename == str(tmp_path / "weights")
