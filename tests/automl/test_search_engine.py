@@ -10,6 +10,7 @@ import pytest
 from metagen_jax.automl.candidate import FAILED, TRAINED, Candidate, Score
 from metagen_jax.automl.pipeline import Prepared, prepare
 from metagen_jax.automl.progress import Silent
+from metagen_jax.automl.rungs import Schedule
 from metagen_jax.automl.search_engine import ArchitectureSearchEngine, SearchResult
 from metagen_jax.search import STRATEGIES
 from metagen_jax.spec import load_spec
@@ -20,11 +21,11 @@ from tests.runs import ROOT
 class JudgedBySize:
     """Stands where prototypes are trained: larger networks have lower losses, and every fifth one fails."""
 
-    def train_prototypes(self, candidates: list[Candidate], steps: int, record) -> None:
+    def train_prototypes(self, candidates: list[Candidate], length: Schedule, record, promote) -> None:
         for candidate in candidates:
             candidate.status = FAILED if candidate.number % 5 == 3 else TRAINED
             loss = 20.0 - math.log(candidate.costs["params"])
-            candidate.scores = [Score(steps, {"loss": loss})] if candidate.status == TRAINED else []
+            candidate.scores = [Score(length.steps, {"loss": loss})] if candidate.status == TRAINED else []
 
 
 @pytest.fixture(scope="module")
