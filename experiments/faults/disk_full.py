@@ -192,6 +192,7 @@ def carry_out(write: Write, reference: Reference, library: Path, folder: Path) -
 def without_paths(text: str, folder: Path) -> str:
     """What a command said, without the folder that this campaign chose and without the warnings of libraries."""
     lines = text.replace(str(folder), "...").strip().splitlines()
+    lines = [line for line in lines if not line.lstrip().startswith('File "')]  # where this machine keeps its libraries
     start = next((i for i, line in enumerate(lines) if line.startswith(("error: ", "Traceback"))), 0)
     return "\n".join(lines[start:])
 
