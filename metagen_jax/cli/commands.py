@@ -161,9 +161,7 @@ def show_plan(
     host_devices: HostDevicesOption = DEFAULT_HOST_DEVICES,
 ) -> None:
     """Print which programs a search would compile, for which candidates, and how long that should take."""
-    call = Call(spec, tuple(set_ or []), host_devices)
-    loaded = load_spec(call.path, list(call.overrides))
-    check_choices(loaded, modality_of(loaded))
+    loaded = _load(spec, set_ or [])
     start_jax(host_devices)
     from metagen_jax.automl import pipeline, planning
 
@@ -187,9 +185,7 @@ def calibrate(
     host_devices: HostDevicesOption = DEFAULT_HOST_DEVICES,
 ) -> None:
     """Measure on this machine what training steps and compilations cost; plans are made with it from then on."""
-    loaded = [load_spec(path, set_ or []) for path in specs]
-    for spec in loaded:
-        check_choices(spec, modality_of(spec))
+    loaded = [_load(path, set_ or []) for path in specs]
     start_jax(host_devices)
     from metagen_jax.automl import calibration, pipeline
     from metagen_jax.population.coefficients import keep, user_file
@@ -209,8 +205,7 @@ def validate(
     failed = False
     for path in specs:
         try:
-            spec = load_spec(path, set_ or [])
-            check_choices(spec, modality_of(spec))
+            spec = _load(path, set_ or [])
             print(f"{path}: valid ({spec.name}-{spec.hash})")
         except SpecError as error:
             failed = True
@@ -264,8 +259,7 @@ class Call:
 
 def _build(call: Call, out: Path | None, fresh: bool, quiet: bool, *, show: bool = True) -> None:
     started = time.monotonic()
-    spec = load_spec(call.path, list(call.overrides))
-    check_choices(spec, modality_of(spec))
+    spec = _load(call.path, list(call.overrides))
     limit_s = None if call.time_limit is None else _seconds(call.time_limit)
     plan = _read_plan(call.plan) if isinstance(call.plan, Path) else call.plan
     start_jax(call.host_devices)
@@ -302,6 +296,13 @@ def _build(call: Call, out: Path | None, fresh: bool, quiet: bool, *, show: bool
         pipeline.finish(run, spec, call.words())
     if show:
         _show_result(run, spec, started)
+
+
+def _load(path: Path, overrides: list[str]) -> ModelSpec:
+    """The spec, with its family and choices checked too."""
+    spec = load_spec(path, overrides)
+    check_choices(spec, modality_of(spec))
+    return spec
 
 
 def _read_plan(file: Path) -> "Plan":

@@ -186,10 +186,13 @@ class Program:
 
     def compile_score(self, arrays: tuple[np.ndarray, ...], batch_size: int) -> None:
         """Compiles `score` for arrays of this shape, unless that has been done."""
-        examples = tuple(evaluation_batches(arrays, batch_size))
+        self._score_of(tuple(evaluation_batches(arrays, batch_size)))
+
+    def _score_of(self, examples: tuple[np.ndarray, ...]) -> Any:
         shapes = tuple(array.shape for array in examples)
         if shapes not in self._compiled_scores:
             self._compiled_scores[shapes] = self._score.lower(self._abstract_population(), examples).compile()
+        return self._compiled_scores[shapes]
 
     def compiled_text(self, batches: Sequence[tuple[np.ndarray, ...]], length: int) -> str:
         """The optimised program of `train` as text."""
@@ -203,9 +206,8 @@ class Program:
 
         NaN for a candidate that has failed.
         """
-        self.compile_score(arrays, batch_size)
         examples = tuple(evaluation_batches(arrays, batch_size))
-        loss, right = self._compiled_scores[tuple(array.shape for array in examples)](population, examples)
+        loss, right = self._score_of(examples)(population, examples)
         return np.asarray(loss)[self._slots], np.asarray(right)[self._slots]
 
     def logits(self, population: Population, inputs: np.ndarray) -> np.ndarray:
