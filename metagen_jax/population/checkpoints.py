@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
@@ -25,14 +26,20 @@ def save_weights(folder: Path, weights: Weights) -> None:
     """Writes weights into a folder that must not exist yet; the same weights give the same bytes.
 
     Plain files, one folder an array, and not OCDBT, whose files have random names.
+
+    Raises:
+      OSError: the disk is full, or the folder cannot be written for another reason.
     """
-    handler = ocp.PyTreeCheckpointHandler(use_ocdbt=False)
-    with _without_warning_of_missing_shards(), _full_disk_named(folder), ocp.Checkpointer(handler) as checkpointer:
-        checkpointer.save(folder.absolute(), _nested(weights))
-    metadata = json.loads((folder / METADATA).read_text())
-    stopped = metadata | dict.fromkeys(CLOCK_READINGS, 0)
-    (folder / METADATA).write_text(json.dumps(stopped, sort_keys=True) + "\n")
-    (folder / COMMIT_MARK).unlink(missing_ok=True)
+    handlers = ((np.ndarray, _OneArrayAtATime()), (jax.Array, ocp.type_handlers.ArrayHandler()))  # warns without jax's
+    registry = ocp.type_handlers.create_type_handler_registry(*handlers)
+    handler = ocp.PyTreeCheckpointHandler(use_ocdbt=False, type_handler_registry=registry)
+    with quiet(), full_disk_named(folder):
+        with ocp.Checkpointer(handler) as checkpointer:
+            checkpointer.save(folder.absolute(), _nested(weights))
+        metadata = json.loads((folder / METADATA).read_text())
+        stopped = metadata | dict.fromkeys(CLOCK_READINGS, 0)
+        (folder / METADATA).write_text(json.dumps(stopped, sort_keys=True) + "\n")
+        (folder / COMMIT_MARK).unlink(missing_ok=True)
 
 
 def load_weights(folder: Path) -> Weights:
@@ -47,27 +54,53 @@ def load_weights(folder: Path) -> Weights:
         return dict(_flat(checkpointer.restore(folder.absolute()), ()))
 
 
+class _OneArrayAtATime(ocp.type_handlers.NumpyHandler):
+    """Begins an array when the one before is written.
+
+    Orbax begins all at once and closes its event loop at the first that fails. The others then end in threads of
+    tensorstore that find the loop closed, and each prints a traceback that nobody can catch.
+    """
+
+    async def serialize(self, values: Any, infos: Any, args: Any = None) -> list[Any]:
+        for value, info, arg in zip(values, infos, args or [ocp.SaveArgs()] * len(values), strict=True):
+            for written in await super().serialize([value], [info], [arg]):
+                written.result()
+        return []
+
+
 @contextlib.contextmanager
-def _full_disk_named(folder: Path) -> Iterator[None]:
-    """Orbax writes in threads, logs what they raise, and raises it again as a `ValueError` without any code.
+def full_disk_named(folder: Path) -> Iterator[None]:
+    """Names the folder where orbax raises a full disk as a `ValueError` of its threads, or as an error without a file.
 
     Raises:
       OSError: the disk is full.
     """
-
-    def is_no_traceback(record: logging.LogRecord) -> bool:
-        return "raised an exception" not in record.getMessage()
-
-    logger = logging.getLogger("absl")
-    logger.addFilter(is_no_traceback)
     try:
         yield
-    except ValueError as error:
-        if NO_SPACE not in str(error):
+    except (OSError, ValueError) as error:
+        if NO_SPACE not in str(error) or getattr(error, "filename", None):
             raise
         raise OSError(errno.ENOSPC, NO_SPACE, str(folder)) from None
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Drops what orbax logs and nobody can act on.
+
+    That is the tracebacks of its threads, which it raises again where somebody waits for them, and that it found no
+    OCDBT files of other processes, where it was told to write none.
+    """
+
+    def keep(record: logging.LogRecord) -> bool:
+        of_thread = record.exc_info is not None and "orbax" in record.pathname
+        return not of_thread and not str(record.msg).startswith("[process=%s][thread=%s] " + MISSING_SHARDS)
+
+    logger = logging.getLogger("absl")
+    logger.addFilter(keep)
+    try:
+        yield
     finally:
-        logger.removeFilter(is_no_traceback)
+        logger.removeFilter(keep)
 
 
 def _nested(weights: Weights) -> dict[str, Any]:
@@ -88,18 +121,3 @@ def _flat(tree: dict[str, Any], path: tuple[str | int, ...]) -> Iterator[tuple[t
             yield from _flat(value, part)
         else:
             yield part, np.asarray(value)
-
-
-@contextlib.contextmanager
-def _without_warning_of_missing_shards() -> Iterator[None]:
-    """Orbax looks for OCDBT files of other processes even where it was told to write none, and warns that it found none."""
-
-    def keep(record: logging.LogRecord) -> bool:
-        return not str(record.msg).startswith("[process=%s][thread=%s] " + MISSING_SHARDS)
-
-    logger = logging.getLogger("absl")
-    logger.addFilter(keep)
-    try:
-        yield
-    finally:
-        logger.removeFilter(keep)

@@ -11,6 +11,8 @@ import optax
 import pytest
 from flax import nnx
 
+from experiments.faults.common import Skipped
+from experiments.faults.disk_full import build_interposer
 from metagen_jax.automl.pipeline import Prepared, prepare
 from metagen_jax.population.devices import population_mesh
 from metagen_jax.population.program import Hyperparameters, Job, Population, Program
@@ -117,3 +119,12 @@ def train_alone(trained: Trained, job: Job) -> tuple[np.ndarray, dict[Any, np.nd
         params, opt_state, loss = step(params, opt_state, trained.module.train_batch(*trained.train_arrays, number))
         losses.append(float(loss))
     return np.array(losses), {path: np.asarray(param[...]) for path, param in nnx.to_flat_state(params)}
+
+
+@pytest.fixture(scope="session")
+def interposer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library that plays a full disk to the process that it is preloaded into."""
+    try:
+        return build_interposer(tmp_path_factory.mktemp("interposer"))
+    except Skipped as reason:
+        pytest.skip(str(reason))

@@ -2,12 +2,16 @@
 
 import errno
 import logging
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 
+from experiments.faults.disk_full import fault, read_log
 from metagen_jax.population.checkpoints import load_weights, save_weights
 
 WEIGHTS = {
@@ -75,3 +79,36 @@ def test_a_full_disk_is_an_os_error_that_names_the_folder(tmp_path, monkeypatch:
         save_weights(tmp_path / "weights", {("a",): np.zeros(2, np.float32)})
     assert caught.value.errno == errno.ENOSPC
     assert caught.value.filename == str(tmp_path / "weights")
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from metagen_jax.population.checkpoints import save_weights
+from tests.population.test_checkpoints import WEIGHTS
+
+try:
+    save_weights(Path(sys.argv[1]) / "weights", WEIGHTS)
+except OSError as error:
+    sys.exit(str(error))
+"""
+
+
+def test_a_full_disk_is_one_message_whichever_write_meets_it_first(interposer: Path, tmp_path: Path):
+    def write(name: str, after: int) -> subprocess.CompletedProcess[str]:
+        (tmp_path / name).mkdir()
+        environment = os.environ | fault(interposer, tmp_path / name, tmp_path / f"{name}.log", after)
+        command = [sys.executable, "-c", WRITER, str(tmp_path / name)]
+        return subprocess.run(
+            command, cwd=Path(__file__).parents[2], env=environment, capture_output=True, text=True, check=False
+        )
+
+    assert write("counted", 0).returncode == 0
+    writes = read_log(tmp_path / "counted.log", tmp_path / "counted")
+    in_arrays = [write.number for write in writes if "blocks.3" in write.file]
+    for after in (2, 3, *in_arrays[::3], len(writes)):
+        done = write(str(after), after)
+        assert done.returncode == 1
+        folder = tmp_path / str(after) / "weights"
+        assert done.stderr.startswith(f"[Errno {errno.ENOSPC}] No space left on device: '{folder}")
+        assert done.stderr.count("\n") == 1
