@@ -4,6 +4,7 @@ from pathlib import Path
 
 from metagen_jax.cli import main
 
+HOST_DEVICES = 8  # of the process of the tests, for meshes of several
 ROOT = Path(__file__).parents[1]
 TINY_CHOICES = "architecture.choices={d_model: [8, 12, 16], num_layers: [1, 2], num_heads: [1, 2], head_dim: [4, 8], d_ff: [16, 32]}"
 TINY = {
@@ -44,7 +45,8 @@ def tiny_command(kind: str, out: Path, *more: str, verb: str = "automl") -> list
     spec, overrides = TINY[kind]
     chosen = [word for override in overrides for word in ("--set", override)]
     which = ["--spec"] if verb == "automl" else []
-    return [verb, *which, str(ROOT / spec), "--out", str(out), *chosen, *more]
+    alone = [] if "--workers" in more else ["--workers", "1", "--host-devices", str(HOST_DEVICES)]
+    return [verb, *which, str(ROOT / spec), "--out", str(out), *chosen, *alone, *more]
 
 
 def run_tiny(kind: str, out: Path, *more: str, verb: str = "automl") -> int:

@@ -14,12 +14,11 @@ from metagen_jax.cli.environment import DEFAULT_HOST_DEVICES, start_jax
 
 start_jax(DEFAULT_HOST_DEVICES)
 
-import jax  # noqa: E402  after its flags are set
 import numpy as np  # noqa: E402
 from candidate_set import CandidateSet, Member  # noqa: E402
 
 from metagen_jax.automl.candidate import Candidate  # noqa: E402
-from metagen_jax.automl.pipeline import Options, Prepared, prepare  # noqa: E402
+from metagen_jax.automl.pipeline import Options, Prepared, keys_of, prepare  # noqa: E402
 from metagen_jax.automl.planning import new_plan  # noqa: E402
 from metagen_jax.automl.progress import Silent  # noqa: E402
 from metagen_jax.automl.prototype_trainer import PrototypeTrainer  # noqa: E402
@@ -34,7 +33,6 @@ SPECS = {  # of each family: width 16 to 64
     "decoder_transformer": ("specs/text_char_lm.yaml", ("architecture.choices.d_model={min: 16, max: 64}",)),
     "cnn": ("specs/image_digits_cnn.yaml", ()),
 }
-RUN_KEY = 0
 EVALUATION_EXAMPLES = 128
 
 
@@ -74,7 +72,7 @@ def draw(family: str, count: int, num_steps: int, extra_overrides: tuple[str, ..
     prep = prepared(spec, overrides)
     space = prep.space
     plan, mesh = new_plan(prep, Options()), population_mesh(1)
-    trainer = PrototypeTrainer(space, prep.dataset, jax.random.key(RUN_KEY), mesh, plan, Silent())
+    trainer = PrototypeTrainer(space, prep.dataset, keys_of(prep.spec)[0], mesh, plan, Silent())
     genotypes = draw_genotypes(space, 2 * count, seed=0)
     flops = np.asarray(space.cost(genotypes[:count]).flops)
     members = []

@@ -1,25 +1,29 @@
 """(a) This engine, by the way that a run uses it: `PrototypeTrainer.train_prototypes`.
 
-Cold: the first round, with rendering, tracing, compilation, initial weights and batches; no compilation cache. Warm: the
-same round again. A third, shorter round trains other candidates and counts what it compiles. Every round also scores
+Cold: the first round, with the start of the other processes, rendering, tracing, compilation, initial weights and
+batches; no compilation cache. Warm: the same round again. A third, shorter round trains other candidates and counts what it compiles. Every round also scores
 each candidate on 128 validation examples every 50 steps, which no peer does.
 """
 
+import functools
 import os
 import time
+from collections.abc import Sequence
 
 import candidate_set
 import measurement
 
-from metagen_jax.cli.environment import DEFAULT_HOST_DEVICES, num_cores, start_jax
+from metagen_jax.cli.environment import DEFAULT_HOST_DEVICES, start_jax
+from metagen_jax.cli.workers import default_workers, worker_processes
 
 start_jax(DEFAULT_HOST_DEVICES)
 
 import jax  # noqa: E402  after its flags are set
 import numpy as np  # noqa: E402
-from candidates import RUN_KEY, candidate, prepared  # noqa: E402
+from candidates import candidate, prepared  # noqa: E402
 
-from metagen_jax.automl.pipeline import Options  # noqa: E402
+from metagen_jax.automl.lanes import Lane  # noqa: E402
+from metagen_jax.automl.pipeline import Options, Prepared, keys_of  # noqa: E402
 from metagen_jax.automl.planning import new_plan  # noqa: E402
 from metagen_jax.automl.progress import Silent  # noqa: E402
 from metagen_jax.automl.prototype_trainer import PrototypeTrainer  # noqa: E402
@@ -40,10 +44,26 @@ def train(chosen: candidate_set.CandidateSet, device: str) -> measurement.Measur
     on_cpu = jax.default_backend() == "cpu"
     if on_cpu != (device == "cpu"):
         raise RuntimeError(f"asked for {device}, but JAX found {jax.default_backend()}")
-    mesh = population_mesh(min(num_cores(), len(jax.local_devices())) if on_cpu else None)
     started = time.perf_counter()
+    others = default_workers() - 1 if on_cpu else 0
+    again = functools.partial(prepared, chosen.spec, (*chosen.overrides, f"search={budget}"))
+    notes: list[str] = []  # of the other processes, which say what they compile
+    with worker_processes(others, again, notes.append) as helpers:
+        return _measured(chosen, prep, helpers, compilations, notes, started)
+
+
+def _measured(
+    chosen: candidate_set.CandidateSet,
+    prep: Prepared,
+    helpers: Sequence[Lane],
+    compilations: list[float],
+    notes: list[str],
+    started: float,
+) -> measurement.Measured:
+    mesh = population_mesh()
     plan = new_plan(prep, Options(num_devices=mesh.size))
-    trainer = PrototypeTrainer(prep.space, prep.dataset, jax.random.key(RUN_KEY), mesh, plan, Silent())
+    run_key, _ = keys_of(prep.spec)
+    trainer = PrototypeTrainer(prep.space, prep.dataset, run_key, mesh, plan, Silent(), helpers=helpers)
 
     def round_of(genotypes: list[np.ndarray], length: Schedule) -> np.ndarray:
         candidates = [candidate(prep.space, number, genotype) for number, genotype in enumerate(genotypes)]
@@ -61,16 +81,18 @@ def train(chosen: candidate_set.CandidateSet, device: str) -> measurement.Measur
     warm_s = time.perf_counter() - started
 
     compilations.clear()
+    notes.clear()
     round_of(list(chosen.others), schedule(whole.segment))
     details = {
         "devices": mesh.size,
+        "processes": 1 + len(helpers),
         "device": jax.devices()[0].device_kind,
         "programs": [dict(program.allocated) for program in plan.programs],
         "compilations": len(in_first_round),
         "compile_s": sum(in_first_round),
-        "compilations_in_a_round_of_others": len(compilations),
+        "compilations_in_a_round_of_others": len(compilations) + len(notes),
     }
-    if not on_cpu:
+    if jax.default_backend() != "cpu":
         details["peak_device_memory_mib"] = jax.devices()[0].memory_stats()["peak_bytes_in_use"] / 2**20
     return measurement.Measured(cold_s, warm_s, losses, details)
 

@@ -2,12 +2,15 @@
 
 import dataclasses
 from collections.abc import Sequence
+from unittest import mock
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from metagen_jax.automl import prototype_trainer
 from metagen_jax.automl.candidate import Candidate
+from metagen_jax.automl.chunks import ChunkTrainer, Member
 from metagen_jax.automl.pipeline import Options, Prepared, prepare
 from metagen_jax.automl.planning import new_plan
 from metagen_jax.automl.progress import Silent
@@ -20,16 +23,18 @@ from metagen_jax.synth.modalities import HYPERPARAMETER
 from tests.runs import ROOT, TINY
 
 STEPS = 20
+HOST_DEVICES = 8  # of the process: meshes of eight, two and one of them are compared
+WIDTH = 4  # candidates of a chunk on each device
 
 
-class PoisonedTrainer(PrototypeTrainer):
+class PoisonedTrainer(ChunkTrainer):
     """Starts the candidates with these numbers from weights that are not numbers."""
 
     poisoned: frozenset[int] = frozenset()
 
-    def initial_weights(self, candidate: Candidate) -> Weights:
-        weights = super().initial_weights(candidate)
-        if candidate.number not in self.poisoned:
+    def initial_weights(self, member: Member) -> Weights:
+        weights = super().initial_weights(member)
+        if member.number not in self.poisoned:
             return weights
         return {path: np.full_like(value, np.nan) for path, value in weights.items()}
 
@@ -53,10 +58,12 @@ def prepared(kind: str) -> Prepared:
     return prepare(load_spec(ROOT / file, overrides))
 
 
-def make_trainer(prepared: Prepared, num_devices: int) -> PoisonedTrainer:
+def make_trainer(prepared: Prepared, num_devices: int) -> PrototypeTrainer:
     """A trainer on so many devices."""
     mesh, plan = population_mesh(num_devices), new_plan(prepared, Options())
-    return PoisonedTrainer(prepared.space, prepared.dataset, jax.random.key(0), mesh, plan, Silent())
+    wide = dataclasses.replace(plan, programs=tuple(dataclasses.replace(p, width=WIDTH) for p in plan.programs))
+    with mock.patch.object(prototype_trainer, "ChunkTrainer", PoisonedTrainer):
+        return PrototypeTrainer(prepared.space, prepared.dataset, jax.random.key(0), mesh, wide, Silent())
 
 
 def sample_candidates(prepared: Prepared, count: int, seed: int) -> list[Candidate]:
@@ -74,11 +81,13 @@ def sample_candidates(prepared: Prepared, count: int, seed: int) -> list[Candida
     ]
 
 
-def train(trainer: PoisonedTrainer, candidates: Sequence[Candidate], poisoned: frozenset[int] = frozenset()) -> Trained:
+def train(
+    trainer: PrototypeTrainer, candidates: Sequence[Candidate], poisoned: frozenset[int] = frozenset()
+) -> Trained:
     """Trains copies of the candidates in the order given."""
     copies = [dataclasses.replace(candidate) for candidate in candidates]
     chunks: list[list[int]] = []
-    trainer.poisoned = poisoned
+    PoisonedTrainer.poisoned = poisoned
     trainer.train_prototypes(
         copies, schedule(STEPS), lambda chunk: chunks.append([candidate.number for candidate in chunk])
     )

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from experiments.faults.common import repeat_command, say
-from experiments.faults.in_process import bits, make_trainer, prepared, sample_candidates, train
+from experiments.faults.in_process import HOST_DEVICES, bits, make_trainer, prepared, sample_candidates, train
 from metagen_jax.automl.candidate import FAILED
-from metagen_jax.cli.environment import DEFAULT_HOST_DEVICES, start_jax
+from metagen_jax.cli.environment import start_jax
 
 PART = "nan"
 NUM_CANDIDATES = 20  # two chunks and a half on two devices: the last one has free slots
@@ -22,7 +22,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def measure(options: argparse.Namespace, work: Path) -> dict[str, Any]:
     """Poisons the populations of both specs."""
-    start_jax(DEFAULT_HOST_DEVICES)
+    start_jax(HOST_DEVICES)
     by_kind = {kind: poison(kind, options.poisonings, options.seed) for kind in ("image", "text")}
     failures = [
         {"kind": kind, "problem": problem, "repeat": repeat_command(PART, options)}

@@ -8,8 +8,8 @@ from unittest import mock
 import jax
 
 from experiments.faults.common import repeat_command, say
-from experiments.faults.in_process import bits, make_trainer, prepared, sample_candidates, train
-from metagen_jax.cli.environment import DEFAULT_HOST_DEVICES, start_jax
+from experiments.faults.in_process import HOST_DEVICES, bits, make_trainer, prepared, sample_candidates, train
+from metagen_jax.cli.environment import start_jax
 
 PART = "out-of-memory"
 NUM_CANDIDATES, NUM_DEVICES = 20, 2
@@ -22,7 +22,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def measure(options: argparse.Namespace, work: Path) -> dict[str, Any]:
     """Starves the populations of both specs."""
-    start_jax(DEFAULT_HOST_DEVICES)
+    start_jax(HOST_DEVICES)
     runs = [{"kind": kind, **run} for kind in ("image", "text") for run in starve(kind, options.seed)]
     failures = [run | {"repeat": repeat_command(PART, options)} for run in runs if run["identical"] < run["candidates"]]
     return {"seed": options.seed, "runs": runs, "failures": failures}

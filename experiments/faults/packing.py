@@ -9,6 +9,7 @@ import numpy as np
 
 from experiments.faults.common import repeat_command, say
 from experiments.faults.in_process import (
+    HOST_DEVICES,
     Trained,
     bits,
     largest_difference,
@@ -18,7 +19,7 @@ from experiments.faults.in_process import (
     train,
 )
 from metagen_jax.automl.candidate import Candidate
-from metagen_jax.cli.environment import DEFAULT_HOST_DEVICES, start_jax
+from metagen_jax.cli.environment import start_jax
 
 PART = "packing"
 LARGE, SMALL = 64, 8
@@ -31,7 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def measure(options: argparse.Namespace, work: Path) -> dict[str, Any]:
     """Packs the populations of both specs in every way."""
-    start_jax(DEFAULT_HOST_DEVICES)
+    start_jax(HOST_DEVICES)
     comparisons = [
         {"kind": kind, **comparison}
         for kind in ("image", "text")

@@ -5,7 +5,7 @@ import copy
 import dataclasses
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,10 @@ import numpy as np
 
 from metagen_jax.automl import objectives
 from metagen_jax.automl.candidate import FAILED, PROPOSED, STOPPED, TRAINED, Candidate
+from metagen_jax.automl.chunks import ChunkTrainer
 from metagen_jax.automl.database import RunDatabase
 from metagen_jax.automl.evaluation import repeat_plain, score_plain
+from metagen_jax.automl.lanes import Lane
 from metagen_jax.automl.planning import plan_of
 from metagen_jax.automl.progress import Logged, Progress, Silent
 from metagen_jax.automl.prototype_trainer import OutOfTime, PrototypeTrainer
@@ -105,15 +107,29 @@ def prepare(spec: ModelSpec) -> Prepared:
     return Prepared(spec, modality, dataset, build_space(spec, modality, dataset))
 
 
-def run(prepared: Prepared, options: Options, progress: Progress | None = None) -> Run:
+def chunk_trainer(prepared: Prepared, num_devices: int | None, note: Callable[[str], None]) -> ChunkTrainer:
+    """What a process needs to train candidates of a run that another one leads."""
+    run_key, _ = keys_of(prepared.spec)
+    return ChunkTrainer(prepared.space, prepared.dataset, run_key, population_mesh(num_devices), note)
+
+
+def keys_of(spec: ModelSpec) -> tuple[jax.Array, jax.Array]:
+    """That of the training, that of the search."""
+    run_key, search_key = jax.random.split(jax.random.key(spec.seed))
+    return run_key, search_key
+
+
+def run(prepared: Prepared, options: Options, progress: Progress | None = None, helpers: Sequence[Lane] = ()) -> Run:
     """Searches, trains the finalists, scores the winner once on test data and writes the folder.
 
+    Args:
+      helpers: other processes that train; they change nothing but the time that it takes.
     Raises:
       OutputError: the folder cannot be used.
       RunError: every candidate diverged, or the time limit passed before one was trained.
     """
     with claimed(prepared.spec, options):
-        return _Runner(prepared, options, progress or Silent()).run()
+        return _Runner(prepared, options, progress or Silent(), helpers).run()
 
 
 def claimed(spec: ModelSpec, options: Options) -> contextlib.AbstractContextManager[None]:
@@ -131,26 +147,26 @@ def finish(run: Run, spec: ModelSpec, command: tuple[str, ...]) -> None:
 
 
 class _Runner:
-    def __init__(self, prepared: Prepared, options: Options, progress: Progress):
+    def __init__(self, prepared: Prepared, options: Options, progress: Progress, helpers: Sequence[Lane]):
         self._spec, self._space, self._dataset = prepared.spec, prepared.space, prepared.dataset
         self._modality = prepared.modality
         self._folder = RunFolder.for_spec(self._spec, options.out)
         self._options, self._progress = options, Logged(progress, self._folder.path / LOG)
         self._started = time.monotonic()
         self._timing: dict[str, float] = {}
-        run_key, self._search_key = jax.random.split(jax.random.key(self._spec.seed))
+        run_key, self._search_key = keys_of(self._spec)
         self._deadline_share = SEARCH_SHARE
         self._baseline = self._modality.baseline(self._dataset)
         self._plan, mesh = plan_of(prepared, options), population_mesh(options.num_devices)
         self._trainer = PrototypeTrainer(
-            self._space, self._dataset, run_key, mesh, self._plan, self._progress, self._check_time
+            self._space, self._dataset, run_key, mesh, self._plan, self._progress, self._check_time, helpers
         )
 
     def run(self) -> Run:
         choices = {"search": self._options.search, "train_prototypes": self._options.train_prototypes}
         if self._folder.prepare(self._spec, choices, self._plan.to_json(), self._options.fresh):
             self._progress.note(f"going on with the run in {self._folder.path}")
-        with RunDatabase(self._folder.path / DATABASE) as database:
+        with contextlib.closing(self._trainer), RunDatabase(self._folder.path / DATABASE) as database:
             return self._run(database)
 
     def _run(self, database: RunDatabase) -> Run:
@@ -351,7 +367,8 @@ class _Runner:
         """Of those that were trained; counted from the candidates, because a continued run compiles fewer."""
         trained = [c.blueprint for c in candidates if c.losses]
         short = {self._plan.choose(self._space.structure_key(blueprint), blueprint.sizes) for blueprint in trained}
-        return len(short) + len({self._space.structure_key(c.blueprint) for c in finalists if c.losses})
+        trained_again = [finalist for finalist in finalists if finalist.losses]
+        return len(short | set(self._trainer.programs_of(trained_again, self._spec.training.steps)))
 
     def _check_time(self) -> None:
         limit = self._options.time_limit_s

@@ -51,8 +51,8 @@ def summary(prepared: "Prepared", options: "Options") -> str:
     num_programs = len(plan.programs) * options.train_prototypes
     return (
         f"{budget} candidates for {search.prototype_steps} steps in {num_programs} program(s), padding efficiency "
-        f"{plan.padding_efficiency:.2f}; {min(budget, search.finalists)} finalist(s) for {training.steps} steps in "
-        f"1 more; roughly {about}"
+        f"{plan.padding_efficiency:.2f}; {min(budget, search.finalists)} finalist(s) for {training.steps} steps; "
+        f"roughly {about}"
     )
 
 

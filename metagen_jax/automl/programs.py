@@ -1,4 +1,4 @@
-"""The programs of a run: each built once, and a smaller one where the memory of a device does not suffice."""
+"""The programs of a process: each built once, and a smaller one where the memory of a device does not suffice."""
 
 import os
 from collections.abc import Callable
@@ -6,7 +6,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import jax
 
-from metagen_jax.automl.progress import Progress
 from metagen_jax.population.devices import population_mesh
 from metagen_jax.population.plan import ProgramPlan
 from metagen_jax.population.program import Program
@@ -18,11 +17,11 @@ class Programs:
 
     Args:
       mesh: the devices.
-      progress: told of every compilation and of every chunk that did not fit.
+      note: told of every compilation and of every chunk that did not fit.
     """
 
-    def __init__(self, mesh: jax.sharding.Mesh, progress: Progress):
-        self._mesh, self._progress = mesh, progress
+    def __init__(self, mesh: jax.sharding.Mesh, note: Callable[[str], None]):
+        self._mesh, self._note = mesh, note
         self._built: dict[ProgramPlan, Program] = {}
         self._compiling: dict[ProgramPlan, Future[None]] = {}
         self._pool = ThreadPoolExecutor(os.cpu_count())  # a compilation keeps one core busy
@@ -41,22 +40,25 @@ class Programs:
         """The program, as large as planned or as memory was found to allow."""
         if planned not in self._built:
             sizes = ", ".join(f"{axis} {length}" for axis, length in planned.allocated.items())
-            self._progress.note(f"compiling a program that holds {sizes}; this takes some seconds")
+            self._note(f"compiling a program that holds {sizes}; this takes some seconds")
             width, num_devices = self._capacity.get(planned, (planned.width, self._mesh.size))
             mesh = self._mesh if num_devices == self._mesh.size else population_mesh(num_devices)
             self._built[planned] = Program(structure(), planned.allocated, width, mesh, planned.mode)
         return self._built[planned]
 
-    def shrink(self, planned: ProgramPlan) -> bool:
-        """Halves the chunk of a program that ran out of memory, then its devices; False where one slot is all it has."""
+    def shrink(self, planned: ProgramPlan) -> int:
+        """Halves the chunk of a program that ran out of memory, then its devices.
+
+        Returns how many candidates a chunk may have from now on; 0 where one slot is all that it has.
+        """
         width, num_devices = self._capacity.get(planned, (planned.width, self._mesh.size))
         if (width, num_devices) == (1, 1):
-            return False
+            return 0
         smaller = (width // 2, num_devices) if width > 1 else (1, num_devices // 2)
         self._capacity[planned] = smaller
         del self._built[planned], self._compiling[planned]
-        self._progress.note(f"out of memory: chunks of {smaller[0]} on {smaller[1]} device(s) from here on")
-        return True
+        self._note(f"out of memory: chunks of {smaller[0]} on {smaller[1]} device(s) from here on")
+        return smaller[0] * smaller[1]
 
 
 def ran_out_of_memory(error: Exception) -> bool:

@@ -1,33 +1,32 @@
 """Trains candidates as populations, in the programs of a plan."""
 
 import dataclasses
-import functools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 import jax
 import numpy as np
 
 from metagen_jax.automl.candidate import FAILED, PROPOSED, STOPPED, TRAINED, Candidate, Score
-from metagen_jax.automl.programs import Programs, ran_out_of_memory
+from metagen_jax.automl.chunks import ChunkTrainer, Member, Part, Segment, Task
+from metagen_jax.automl.dealer import Dealer, Done
+from metagen_jax.automl.lanes import Lane, LocalLane
 from metagen_jax.automl.progress import Progress
 from metagen_jax.automl.rungs import Schedule, schedule
 from metagen_jax.data import Dataset
 from metagen_jax.errors import RunError
+from metagen_jax.population.modes import LOOP
 from metagen_jax.population.plan import Plan, ProgramPlan
-from metagen_jax.population.program import Hyperparameters, Job, Population, Program
+from metagen_jax.population.program import State
 from metagen_jax.population.weights import Structure, Weights
-from metagen_jax.synth import codegen
+from metagen_jax.synth.architecture import Blueprint
 from metagen_jax.synth.space import SearchSpace
+
+NUM_LEGS = 20  # of the finalists' training: as often is the time limit looked at
 
 
 class OutOfTime(RunError):
     """The time limit has passed; a search that has something to show for it goes on to the finalists."""
-
-
-class CannotCompile(Exception):
-    """XLA or a fragment refused a program; those that it was to train fail, the others go on."""
 
 
 class PrototypeTrainer:
@@ -37,10 +36,11 @@ class PrototypeTrainer:
       space: where the candidates come from.
       dataset: what they learn from.
       run_key: candidate `i` draws its initial weights from `fold_in(run_key, i)`.
-      mesh: the devices.
+      mesh: the devices of this process.
       plan: which candidates share a program.
       progress: told after every segment.
       check_time: called between segments; raises `OutOfTime`.
+      helpers: other processes that train too.
     """
 
     def __init__(
@@ -52,31 +52,25 @@ class PrototypeTrainer:
         plan: Plan,
         progress: Progress,
         check_time: Callable[[], None] = lambda: None,
+        helpers: Sequence[Lane] = (),
     ):
-        self._space = space
-        self._run_key = run_key
+        self._space, self._plan = space, plan
         self.mesh = mesh
-        self._progress = progress
-        self._check_time = check_time
-        self._plan = plan
-        self._structures: dict[tuple[Any, ...], Structure] = {}
-        self._programs = Programs(mesh, progress)
-        modality, fixed = space.modality, {field.name: field.value for field in space.fixed}
-        self._train_arrays = modality.train_arrays(dataset)
-        self._validation = modality.evaluation_arrays(dataset, "validation", fixed)
+        self._progress, self._check_time = progress, check_time
+        self._here = ChunkTrainer(space, dataset, run_key, mesh, progress.note)
+        self._dealer = Dealer([LocalLane(self._here), *helpers], progress.note)
 
     def structure(self, candidate: Candidate) -> Structure:
         """The rendered program of a candidate's structure, loaded once."""
-        key = self._space.structure_key(candidate.blueprint)
-        if key not in self._structures:
-            module = codegen.load_module(self._space.sources[key])
-            self._structures[key] = Structure(module, self._space.family.model_class, self._space.largest)
-        return self._structures[key]
+        return self._here.structure(self._space.structure_key(candidate.blueprint))
 
     def initial_weights(self, candidate: Candidate) -> Weights:
         """The weights that a candidate starts from; the same however often it is trained."""
-        key = jax.random.fold_in(self._run_key, candidate.number)
-        return self.structure(candidate).initial_weights(key, candidate.blueprint.sizes)
+        return self._here.initial_weights(_member(candidate))
+
+    def close(self) -> None:
+        """Nothing more will be trained; the other processes may go."""
+        self._dealer.close()
 
     def train_prototypes(
         self,
@@ -94,16 +88,17 @@ class PrototypeTrainer:
           promote: the numbers of the `count` candidates that go on, of those with a score at `step`.
         """
         running = [candidate for candidate in candidates if candidate.status == PROPOSED]
-        states: dict[int, Population] = {}
+        states: dict[int, State] = {}
         first = 0
         for rung, last in enumerate(length.rungs):
-            part = Part(first, last, length, self._space.modality.search_examples)
-            for chunk, program, population in self._train_all(running, self._planned, part, states):
-                if population is not None and last < length.steps:
-                    states |= dict(zip(_numbers(chunk), program.states(population, len(chunk)), strict=True))
-                self._told([c for c in chunk if c.status == FAILED or last == length.steps], record)
+            ends = last == length.steps
+            part = Part(first, last, length, self._space.modality.search_examples, keeps_states=not ends)
+            for done in self._train(running, self._planned, part, states, self._check_time):
+                if done.segments and not ends:
+                    states |= dict(zip(_numbers(done.candidates), done.segments[-1].states, strict=True))
+                self._told([c for c in done.candidates if c.status == FAILED or ends], record)
             running = [candidate for candidate in running if candidate.status == PROPOSED]
-            if last < length.steps:
+            if not ends:
                 going_on = promote(candidates, last, length.survivors(len(candidates), rung))
                 stopped = [candidate for candidate in running if candidate.number not in going_on]
                 for candidate in stopped:
@@ -121,164 +116,130 @@ class PrototypeTrainer:
     def train_finalists(self, finalists: Sequence[Candidate], steps: int) -> list[Weights]:
         """Trains each from its initial weights again, with the full schedule; returns the trained weights.
 
-        Allocated for these candidates alone, one on each device: long training is worth a program with less padding.
+        They go side by side, leg by leg, so that a time limit cuts all of them after as many steps; at least one leg is
+        trained, however late it is.
         """
-        trained: dict[int, Weights] = {}
-        allocated = {axis: max(c.blueprint.sizes[axis] for c in finalists) for axis in self._space.largest}
-        mode = self._plan.programs[0].mode
+        length = schedule(steps)
+        programs = dict(zip(_numbers(finalists), self.programs_of(finalists, steps), strict=True))
+        leg = math.ceil(steps / NUM_LEGS / length.segment) * length.segment
+        weights: dict[int, Weights] = {}
+        states: dict[int, State] = {}
+        taken = dict.fromkeys(_numbers(finalists), 0)  # steps
         for candidate in finalists:
             candidate.status, candidate.reason, candidate.losses, candidate.scores = PROPOSED, "", [], []
-        part = Part(0, steps, schedule(steps), None, keep_when_out_of_time=True)
-
-        def planned(candidate: Candidate) -> ProgramPlan:
-            return ProgramPlan(self._space.structure_key(candidate.blueprint), allocated, mode, width=1)
-
-        for chunk, program, population in self._train_all(finalists, planned, part, {}):
-            if population is None:
-                continue
-            cut = program.weights(population, [candidate.blueprint.sizes for candidate in chunk])
-            trained |= dict(zip(_numbers(chunk), cut, strict=True))
-        return [trained.get(candidate.number, {}) for candidate in finalists]
+        while running := [candidate for candidate in finalists if candidate.status == PROPOSED]:
+            first = min(taken[candidate.number] for candidate in running)
+            if first > 0 and not self._has_time(first, steps):
+                for candidate in running:
+                    candidate.status = TRAINED
+                break
+            last = min(first + leg, steps)
+            part = Part(first, last, length, None, keeps_states=last < steps, keeps_weights=True)
+            behind = [candidate for candidate in running if taken[candidate.number] == first]
+            for done in self._train(behind, lambda c: programs[c.number], part, states, check_time=lambda: None):
+                numbers = _numbers(done.candidates)
+                taken |= dict.fromkeys(numbers, last)
+                if done.segments:
+                    states |= dict(zip(numbers, done.segments[-1].states, strict=last < steps))
+                    weights |= dict(zip(numbers, done.segments[-1].weights, strict=True))
+        return [weights.get(candidate.number, {}) for candidate in finalists]
 
     def _planned(self, candidate: Candidate) -> ProgramPlan:
         return self._plan.choose(self._space.structure_key(candidate.blueprint), candidate.blueprint.sizes)
 
-    # -- chunks -------------------------------------------------------------------------------------------------------
+    def programs_of(self, finalists: Sequence[Candidate], steps: int) -> list[ProgramPlan]:
+        """The program that each finalist is trained in, for so many steps.
 
-    def _train_all(
-        self,
-        candidates: Sequence[Candidate],
-        planned: Callable[[Candidate], ProgramPlan],
-        part: "Part",
-        states: Mapping[int, Population],
-    ) -> Iterator[tuple[list[Candidate], Program, Population | None]]:
-        """Trains all, the dearest of each program first, and yields chunk after chunk.
-
-        A program that cannot be compiled, or has no memory for one candidate on one device, fails those that it was to
-        train: they are yielded with None, and the others go on.
+        Side by side in one program that is allocated for all of them. One after the other each in a program of its own,
+        without padding, where that is expected to save more time than its compilation takes; depends on the plan and
+        the candidate alone.
         """
-        groups: dict[ProgramPlan, list[Candidate]] = {}
-        for candidate in sorted(candidates, key=lambda candidate: -candidate.costs["flops"]):
-            groups.setdefault(planned(candidate), []).append(candidate)
-        for plan, waiting in groups.items():
-            self._begin(plan, waiting[0], part)
-        for plan, waiting in groups.items():
-            while waiting:
-                program = self._begin(plan, waiting[0], part)
-                chunk, population = waiting[: program.capacity], None
-                try:
-                    packed = self._packed(program, chunk, states)  # while its program is compiled
-                    self._wait(plan)
-                    population = self._train(program, packed, chunk, part)
-                except CannotCompile as error:
-                    chunk = waiting
-                    _fail(chunk, f"its program could not be compiled: {error}")
-                except Exception as error:
-                    if not ran_out_of_memory(error):
-                        raise
-                    if self._programs.shrink(plan):
-                        continue
-                    chunk = waiting
-                    _fail(chunk, "out of memory, even alone on one device")
-                waiting = waiting[len(chunk) :]
-                yield chunk, program, population
+        if self._plan.programs[0].mode == LOOP:
+            return [self._alone_or_shared(candidate.blueprint, steps) for candidate in finalists]
+        allocated = {axis: max(c.blueprint.sizes[axis] for c in finalists) for axis in self._space.largest}
+        width = math.ceil(len(finalists) / self.mesh.size)
+        return [
+            dataclasses.replace(self._planned(candidate), allocated=allocated, width=width) for candidate in finalists
+        ]
 
-    def _begin(self, plan: ProgramPlan, candidate: Candidate, part: "Part") -> Program:
-        """Has the program compiled in the background, unless that has been done."""
-        structure = functools.partial(self.structure, candidate)
-
-        def compile_(program: Program) -> None:
-            batches = [structure().module.train_batch(*self._train_arrays, part.first)]
-            program.compile(batches, part.length.segment)
-            examples = tuple(array[: part.num_examples] for array in self._validation)
-            program.compile_score(examples, self._space.modality.evaluation_batch_size)
-
-        self._programs.begin(plan, structure, compile_)
-        return self._programs.get(plan, structure)
-
-    def _wait(self, plan: ProgramPlan) -> None:
-        try:
-            self._programs.wait(plan)
-        except Exception as error:  # whatever a fragment does wrong, and whatever XLA says to it
-            if ran_out_of_memory(error):
-                raise
-            raise CannotCompile(f"{type(error).__name__}: {str(error).strip().splitlines()[0]}") from error
-
-    def _train(self, program: Program, population: Population, chunk: list[Candidate], part: "Part") -> Population:
-        train_batch = self.structure(chunk[0]).module.train_batch
-        examples = tuple(array[: part.num_examples] for array in self._validation)
-        curves: list[np.ndarray] = []
-        scores: list[list[Score]] = [[] for _ in chunk]
-        steps, segment = part.length.steps, part.length.segment
-        for first in range(part.first, part.last, segment):
-            if not self._has_time(part, first):
-                break
-            last = min(first + segment, part.last)
-            batches = [train_batch(*self._train_arrays, step) for step in range(first, last)]
-            population, losses = program.train(population, batches, steps, segment)
-            curves.append(losses)
-            loss, accuracy = program.score(population, examples, self._space.modality.evaluation_batch_size)
-            for position, own in enumerate(scores):
-                own.append(Score(last, self._space.modality.metrics(float(loss[position]), float(accuracy[position]))))
-            self._progress.advance((last - first) * len(chunk))
-        alive = program.alive(population)
-        for position, candidate in enumerate(chunk):
-            candidate.losses = candidate.losses + [float(loss) for loss in np.concatenate(curves)[:, position]]
-            candidate.scores = candidate.scores + scores[position]
-            _conclude(candidate, bool(alive[position]), ends=part.last == steps)
-        return population
-
-    def _packed(self, program: Program, chunk: list[Candidate], states: Mapping[int, Population]) -> Population:
-        if chunk[0].number in states:
-            return program.resume([states[candidate.number] for candidate in chunk])
-        return program.start(
-            [
-                Job(c.blueprint.sizes, Hyperparameters(**c.blueprint.hyperparameters), self.initial_weights(c))
-                for c in chunk
-            ]
+    def _alone_or_shared(self, blueprint: Blueprint, steps: int) -> ProgramPlan:
+        key, sizes = self._space.structure_key(blueprint), blueprint.sizes
+        shared = self._plan.choose(key, sizes)
+        model = self._space.cost_models[key]
+        executed = {axis: sizes[axis] if axis in model.layer_axes else n for axis, n in shared.allocated.items()}
+        true_flops, executed_flops = (
+            float(model({axis: np.array([n]) for axis, n in own.items()}).flops[0]) for own in (sizes, executed)
         )
+        step_s = shared.step_s * true_flops / executed_flops
+        if shared.compile_s + steps * step_s > steps * shared.step_s:
+            return shared
+        return dataclasses.replace(shared, allocated=sizes, step_s=step_s)
 
-    def _has_time(self, part: "Part", first: int) -> bool:
-        """Whether one more segment may be trained.
-
-        Raises:
-          OutOfTime: no more time, and what has been trained is not to be kept.
-        """
-        if part.keep_when_out_of_time and first == part.first:
-            return True  # at least one segment is trained, however late it is
+    def _has_time(self, taken: int, steps: int) -> bool:
         try:
             self._check_time()
         except OutOfTime:
-            if not part.keep_when_out_of_time:
-                raise
-            self._progress.note(f"time limit: finalists stopped after {first} of {part.length.steps} steps")
+            self._progress.note(f"time limit: finalists stopped after {taken} of {steps} steps")
             return False
         return True
 
+    def _train(
+        self,
+        candidates: Sequence[Candidate],
+        planned: Callable[[Candidate], ProgramPlan],
+        part: Part,
+        states: Mapping[int, State],
+        check_time: Callable[[], None],
+    ) -> Iterator[Done]:
+        """Trains a part, the dearest candidates of each program first, and yields chunk after chunk.
 
-@dataclasses.dataclass(frozen=True)
-class Part:
-    """What is trained before anybody looks: from step `first` to step `last` of a schedule.
+        Raises:
+          OutOfTime: by `check_time`, before a chunk or between two segments; what is not through is lost.
+        """
 
-    Attributes:
-      num_examples: validation examples; None: all.
-      keep_when_out_of_time: a time limit ends the training instead of throwing it away.
-    """
+        def task_of(plan: ProgramPlan, chunk: list[Candidate]) -> Task:
+            check_time()
+            own = tuple(states[number] for number in _numbers(chunk) if number in states)
+            return Task(plan, tuple(map(_member, chunk)), part, own)
 
-    first: int
-    last: int
-    length: Schedule
-    num_examples: int | None
-    keep_when_out_of_time: bool = False
+        def look(chunk: list[Candidate], segment: Segment) -> None:
+            self._progress.advance(len(segment.losses) * len(chunk))
+            if segment.last < part.last:
+                check_time()
+
+        waiting: dict[ProgramPlan, list[Candidate]] = {}
+        for candidate in sorted(candidates, key=lambda candidate: -candidate.costs["flops"]):
+            waiting.setdefault(planned(candidate), []).append(candidate)
+        for done in self._dealer.train(waiting, part, task_of, look):
+            self._write(done, part)
+            yield done
+
+    def _write(self, done: Done, part: Part) -> None:
+        """Writes what became of candidates into them."""
+        if not done.segments:
+            for candidate in done.candidates:
+                candidate.status, candidate.reason = FAILED, done.reason
+            return
+        metrics = self._space.modality.metrics
+        losses = np.concatenate([segment.losses for segment in done.segments])
+        for position, candidate in enumerate(done.candidates):
+            candidate.losses = candidate.losses + [float(loss) for loss in losses[:, position]]
+            candidate.scores = candidate.scores + [
+                Score(
+                    segment.last,
+                    metrics(float(segment.validation_loss[position]), float(segment.validation_accuracy[position])),
+                )
+                for segment in done.segments
+            ]
+            _conclude(candidate, bool(done.segments[-1].alive[position]), ends=part.last == part.length.steps)
+
+
+def _member(candidate: Candidate) -> Member:
+    return Member(candidate.number, candidate.blueprint)
 
 
 def _numbers(candidates: Sequence[Candidate]) -> list[int]:
     return [candidate.number for candidate in candidates]
-
-
-def _fail(candidates: Sequence[Candidate], reason: str) -> None:
-    for candidate in candidates:
-        candidate.status, candidate.reason = FAILED, reason
 
 
 def _conclude(candidate: Candidate, alive: bool, ends: bool) -> None:

@@ -46,7 +46,7 @@ def write_text(path: Path, text: str) -> None:
 
 def surroundings() -> dict[str, Any]:
     """What the bits of a run depend on besides its spec."""
-    return {"backend": jax.default_backend(), "host_devices": len(jax.devices()), "versions": versions()}
+    return {"backend": jax.default_backend(), "host_devices": len(jax.local_devices()), "versions": versions()}
 
 
 def changes_of_origin(before: dict[str, Any], now: dict[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@ import shlex
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ import typer
 
 from metagen_jax import __version__
 from metagen_jax.cli.environment import DEFAULT_HOST_DEVICES, free_memory_bytes, keep_compilations, num_cores, start_jax
+from metagen_jax.cli.workers import default_workers, worker_processes
 from metagen_jax.errors import OutputError, SpecError
 from metagen_jax.spec import ModelSpec, json_schema, load_spec
 from metagen_jax.spec.units import parse_duration_ms
@@ -46,6 +48,14 @@ PlanOption = Annotated[
 HostDevicesOption = Annotated[
     int,
     typer.Option(min=1, max=256, help="CPU devices the process is started with; another number changes the last bits."),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Processes that train; change nothing but the time. Default: one a core on a CPU, one on an accelerator.",
+        show_default=False,
+    ),
 ]
 
 
@@ -84,6 +94,7 @@ def automl(
     fresh: FreshOption = False,
     quiet: QuietOption = False,
     host_devices: HostDevicesOption = DEFAULT_HOST_DEVICES,
+    workers: WorkersOption = None,
 ) -> None:
     """Search architectures within the limits of a spec; leave the front and the winner's Flax project."""
     shorthand = {
@@ -95,7 +106,7 @@ def automl(
     }
     overrides = [f"{path}={value}" for path, value in shorthand.items() if value is not None] + (set_ or [])
     call = Call(spec, tuple(overrides), host_devices, time_limit, plan, train_prototypes)
-    _build(call, out, fresh, quiet)
+    _build(call, out, fresh, quiet, workers)
 
 
 @app.command()
@@ -109,10 +120,11 @@ def synth(
     fresh: FreshOption = False,
     quiet: QuietOption = False,
     host_devices: HostDevicesOption = DEFAULT_HOST_DEVICES,
+    workers: WorkersOption = None,
 ) -> None:
     """Train one good architecture, the largest within the limits, without a search; leave its Flax project."""
     overrides = [*([f"reproducibility.seed={seed}"] if seed is not None else []), *(set_ or [])]
-    _build(Call(spec, tuple(overrides), host_devices, time_limit, plan, search=False), out, fresh, quiet)
+    _build(Call(spec, tuple(overrides), host_devices, time_limit, plan, search=False), out, fresh, quiet, workers)
 
 
 @app.command()
@@ -122,6 +134,7 @@ def reproduce(
         Path | None, typer.Option("--out", help="Keep the repeated run here. Default: nowhere.", show_default=False)
     ] = None,
     quiet: QuietOption = False,
+    workers: WorkersOption = None,
 ) -> None:
     """Do a run again and compare every file with the fingerprint that its manifest has; exit code 1 if one differs."""
     from metagen_jax.automl.reproduce import differing_files, read_recorded
@@ -144,7 +157,7 @@ def reproduce(
             train_prototypes=recorded.train_prototypes,
             search=recorded.search,
         )
-        _build(call, again, fresh=False, quiet=quiet, show=False)
+        _build(call, again, fresh=False, quiet=quiet, workers=workers, show=False)
         differing = differing_files(recorded.sha256, RunFolder(again).sha256())
     if not differing:
         print(f"reproduced: all {len(recorded.sha256)} files of {run} have the same bytes")
@@ -257,7 +270,7 @@ class Call:
         return (*words, "--host-devices", str(self.host_devices))
 
 
-def _build(call: Call, out: Path | None, fresh: bool, quiet: bool, *, show: bool = True) -> None:
+def _build(call: Call, out: Path | None, fresh: bool, quiet: bool, workers: int | None, *, show: bool = True) -> None:
     started = time.monotonic()
     spec = _load(call.path, list(call.overrides))
     limit_s = None if call.time_limit is None else _seconds(call.time_limit)
@@ -286,7 +299,9 @@ def _build(call: Call, out: Path | None, fresh: bool, quiet: bool, *, show: bool
         progress.note(line)
     with pipeline.claimed(spec, options):
         try:
-            run = pipeline.run(prepared, options, progress)
+            others = _num_workers(workers) - 1
+            with worker_processes(others, partial(pipeline.prepare, spec), progress.note) as helpers:
+                run = pipeline.run(prepared, options, progress, helpers)
         finally:
             progress.close()
         if spec.outputs.figures:
@@ -319,6 +334,12 @@ def _seconds(time_limit: str) -> float:
         return parse_duration_ms(time_limit) / 1000
     except SpecError as error:
         raise SpecError(f"--time-limit: {error}") from None
+
+
+def _num_workers(asked: int | None) -> int:
+    import jax
+
+    return asked or (default_workers() if jax.default_backend() == "cpu" else 1)
 
 
 def _num_devices() -> int | None:

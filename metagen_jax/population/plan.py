@@ -14,10 +14,10 @@ from metagen_jax.population.coefficients import Coefficients
 from metagen_jax.population.modes import LOOP, VMAP
 from metagen_jax.synth.costs import FLOAT_BYTES, CostModel
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MAX_PROGRAMS = 8  # of one structure
 MAX_BOXES = 4096
-LOOP_WIDTH = 4  # candidates of a chunk on each device: a chunk is what an interruption loses
+LOOP_WIDTH = 1  # candidates of a chunk on each device: a chunk is what an interruption loses, and nothing is gained
 MAX_VMAP_WIDTH = 256
 VMAP_MEMORY_BYTES = 4e9  # of a chunk on one device
 STATE_ARRAYS = 3  # parameters and the two moments of AdamW
@@ -34,6 +34,7 @@ class ProgramPlan:
       width: candidates of a chunk on each device.
       candidates: how many of the budget are expected to fall to it.
       compile_s, run_s: estimates of its compilation and of training those.
+      step_s: estimate of a training step of one of them, on one device.
       memory_bytes: estimate for a chunk on one device.
     """
 
@@ -44,6 +45,7 @@ class ProgramPlan:
     candidates: float = 0.0
     compile_s: float = 0.0
     run_s: float = 0.0
+    step_s: float = 0.0
     memory_bytes: float = 0.0
 
     def holds(self, structure: tuple[Any, ...], sizes: Mapping[str, int]) -> bool:
@@ -214,15 +216,18 @@ class _Packing:
         found = []
         for position, box in enumerate(self._chosen):
             taken = self._taken_by == position
+            candidates = self._workload.budget * self._facts.share * float(taken.mean())
+            run_s = float(self._seconds[box, taken].sum())
             found.append(
                 ProgramPlan(
                     structure=self._facts.key,
                     allocated={axis: int(lengths[box]) for axis, lengths in self._boxes.items()},
                     mode=self._mode,
                     width=int(self._widths[box]),
-                    candidates=round(float(self._workload.budget * self._facts.share * taken.mean()), 1),
+                    candidates=round(candidates, 1),
                     compile_s=round(self._compile_s, 2),
-                    run_s=round(float(self._seconds[box, taken].sum()), 2),
+                    run_s=round(run_s, 2),
+                    step_s=round(run_s * self._devices / candidates / self._workload.steps, 6) if candidates else 0.0,
                     memory_bytes=round(float(self._chunk_bytes()[box])),
                 )
             )

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -27,6 +26,9 @@ class Hyperparameters(NamedTuple):
     learning_rate: Any
     weight_decay: Any
     warmup_steps: Any
+
+
+State = tuple[np.ndarray, ...]  # of one candidate: parameters, optimiser and all; only `Program.resume` looks inside
 
 
 class Population(NamedTuple):
@@ -129,18 +131,20 @@ class Program:
         placed = jax.device_put((params, sizes, hyper, taken), NamedSharding(self._mesh, P(AXIS)))
         return jax.device_put(self._start(*placed), NamedSharding(self._mesh, P(AXIS)))
 
-    def states(self, population: Population, count: int) -> list[Population]:
+    def states(self, population: Population, count: int) -> list[State]:
         """The first candidates one by one, parameters, optimiser and all, in the memory of the host."""
-        held = jax.tree.map(np.asarray, population)
-        return [jax.tree.map(operator.itemgetter(slot), held) for slot in self._slots[:count].tolist()]
+        held = [np.asarray(leaf) for leaf in jax.tree.leaves(population)]
+        return [tuple(leaf[slot] for leaf in held) for slot in self._slots[:count].tolist()]
 
-    def resume(self, states: Sequence[Population]) -> Population:
+    def resume(self, states: Sequence[State]) -> Population:
         """Packs up to `capacity` candidates as `states` left them; they go on bit for bit as if never taken out."""
         if not 0 < len(states) <= self.capacity:
             raise ValueError(f"a chunk takes 1 to {self.capacity} candidates, got {len(states)}.")
-        filled = [states[0]._replace(alive=jnp.bool_(False))] * self._num_slots
-        for slot, state in zip(self._slots, states, strict=False):
-            filled[slot] = state
+        structure = jax.tree.structure(self._abstract_population())
+        candidates = [jax.tree.unflatten(structure, state) for state in states]
+        filled = [candidates[0]._replace(alive=np.bool_(False))] * self._num_slots
+        for slot, candidate in zip(self._slots, candidates, strict=False):
+            filled[slot] = candidate
         stacked = jax.tree.map(lambda *values: np.stack(values), *filled)
         return jax.device_put(stacked, NamedSharding(self._mesh, P(AXIS)))
 

@@ -8,8 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from metagen_jax.automl.candidate import Candidate
-from metagen_jax.automl.prototype_trainer import PrototypeTrainer
+from metagen_jax.automl.chunks import ChunkTrainer, Member
 from metagen_jax.automl.run_folder import RunFolder
 from metagen_jax.population.program import Program
 from tests.runs import run_tiny
@@ -18,15 +17,13 @@ QUICK = ("--quiet", "--set", "outputs.project=false", "--set", "search.finalists
 
 
 def break_candidates(monkeypatch: pytest.MonkeyPatch, is_broken) -> None:
-    whole = PrototypeTrainer.initial_weights
+    whole = ChunkTrainer.initial_weights
 
-    def initial_weights(self: PrototypeTrainer, candidate: Candidate):
-        weights = whole(self, candidate)
-        return (
-            {path: value * np.float32(np.nan) for path, value in weights.items()} if is_broken(candidate) else weights
-        )
+    def initial_weights(self: ChunkTrainer, member: Member):
+        weights = whole(self, member)
+        return {path: value * np.float32(np.nan) for path, value in weights.items()} if is_broken(member) else weights
 
-    monkeypatch.setattr(PrototypeTrainer, "initial_weights", initial_weights)
+    monkeypatch.setattr(ChunkTrainer, "initial_weights", initial_weights)
 
 
 def test_a_candidate_that_diverges_is_a_row_with_its_reason_and_the_run_goes_on(
@@ -69,12 +66,16 @@ def test_chunks_shrink_until_they_fit_into_memory_and_the_numbers_stay(
 ):
     whole, small = tmp_path / "whole", tmp_path / "small"
     assert run_tiny("image", whole, *QUICK) == 0
-    out_of_memory_unless(monkeypatch, lambda program: program.capacity <= 2)
-    assert run_tiny("image", small, *QUICK) == 0
+    plan = json.loads((whole / "manifest.json").read_text())["plan"]
+    plan["programs"][0]["width"] = 4  # what a chunk holds changes no bit either
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    out_of_memory_unless(monkeypatch, lambda program: program.capacity <= 1)
+    assert run_tiny("image", small, *QUICK, "--plan", str(tmp_path / "plan.json")) == 0
     assert RunFolder(small).sha256() == RunFolder(whole).sha256()
     notes = (small / "log.jsonl").read_text()
     assert "out of memory: chunks of 2 on 2 device(s)" in notes
     assert "out of memory: chunks of 1 on 2 device(s)" in notes
+    assert "out of memory: chunks of 1 on 1 device(s)" in notes
 
 
 def test_a_run_that_never_fits_says_so(

@@ -25,7 +25,7 @@ def copy_of(run: Path, folder: Path) -> Path:
 
 
 def test_the_same_bytes_come_out(run: Path, capsys: pytest.CaptureFixture[str]):
-    assert main(["reproduce", str(run), "--quiet"]) == 0
+    assert main(["reproduce", str(run), "--quiet", "--workers", "1"]) == 0
     assert "have the same bytes" in capsys.readouterr().out
 
 
@@ -40,7 +40,7 @@ def test_the_first_difference_is_named(run: Path, tmp_path: Path, capsys: pytest
     result.write_text(result.read_text().replace('"seed": 0', '"seed": 1'))  # as if the program had been another
     manifest = json.loads((other / "manifest.json").read_text())
     (other / "manifest.json").write_text(json.dumps(manifest | {"sha256": RunFolder(other).sha256()}))
-    assert main(["reproduce", str(other), "--quiet"]) == 1
+    assert main(["reproduce", str(other), "--quiet", "--workers", "1"]) == 1
     assert "the first is result.json: recorded sha256" in capsys.readouterr().out
 
 
