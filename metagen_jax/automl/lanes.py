@@ -1,6 +1,7 @@
 """Where chunks are trained: in this process, or in another one that is told over a connection."""
 
 from collections.abc import Callable, Iterator
+from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
@@ -50,7 +51,7 @@ class LocalLane:
     def close(self) -> None: ...
 
 
-# What goes over a connection, each a pair: from a worker ("ready", devices), ("note", text), ("segment", Segment),
+# What goes over a connection, each a pair: from a worker ("ready", (devices, identity)), ("note", text), ("segment", Segment),
 # ("done", None), ("failed", exception); to it ("train", Task), ("go on", bool), ("end", None).
 
 
@@ -60,18 +61,23 @@ class RemoteLane:
     Args:
       accept: waits for the process and returns the connection to it; raises `OSError` or `EOFError` where there is none.
       note: told what the process says.
+      identity: of the run; a process that was started for another one is not given work.
     """
 
-    def __init__(self, accept: Callable[[], Connection], note: Callable[[str], None]):
-        self._accept, self._note = accept, note
+    def __init__(self, accept: Callable[[], Connection], note: Callable[[str], None], identity: str = ""):
+        self._accept, self._note, self._identity = accept, note, identity
         self._connection: Connection | None = None
 
     def connect(self) -> int:
         try:
             self._connection = self._accept()
-            return self._answer("ready")
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, AuthenticationError) as error:
             raise LaneLost(f"{type(error).__name__}: {error}") from error
+        devices, identity = self._answer("ready")
+        if identity != self._identity:
+            self.close()
+            raise LaneLost("it was started with another spec, other data or other versions")
+        return devices
 
     def begin(self, program: ProgramPlan, part: Part) -> None: ...
 
@@ -119,9 +125,9 @@ class RemoteLane:
                 return content
 
 
-def serve(connection: Connection, trainer: ChunkTrainer) -> None:
+def serve(connection: Connection, trainer: ChunkTrainer, identity: str = "") -> None:
     """Trains what the other end of the connection asks for, until it ends or says so."""
-    connection.send(("ready", trainer.mesh.size))
+    connection.send(("ready", (trainer.mesh.size, identity)))
     while True:
         kind, task = connection.recv()
         if kind == "end":

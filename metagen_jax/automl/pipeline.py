@@ -22,7 +22,7 @@ from metagen_jax.automl.lanes import Lane
 from metagen_jax.automl.planning import plan_of
 from metagen_jax.automl.progress import Logged, Progress, Silent
 from metagen_jax.automl.prototype_trainer import OutOfTime, PrototypeTrainer
-from metagen_jax.automl.run_folder import DATABASE, LOG, RunFolder, versions, write_json
+from metagen_jax.automl.run_folder import CHECKPOINTS, DATABASE, LOG, RunFolder, versions, write_json
 from metagen_jax.automl.rungs import Schedule, schedule
 from metagen_jax.automl.samples import sample_answers
 from metagen_jax.automl.search_engine import ArchitectureSearchEngine, SearchResult
@@ -31,6 +31,7 @@ from metagen_jax.errors import RunError
 from metagen_jax.population.checkpoints import save_weights
 from metagen_jax.population.devices import population_mesh
 from metagen_jax.population.plan import Plan
+from metagen_jax.population.training_checkpoints import TrainingCheckpoints
 from metagen_jax.population.weights import Weights
 from metagen_jax.spec import ModelSpec, Objective
 from metagen_jax.synth.choices import check_choices
@@ -55,6 +56,7 @@ class Options:
       plan: of the programs; None: that of the interrupted run which goes on, or a new one.
       num_devices: how many devices share a population; None: all.
       time_limit_s: seconds; None: no limit.
+      disk_limit_bytes: for checkpoints of trainings under way; None: no limit.
     """
 
     out: Path | None = None
@@ -64,6 +66,7 @@ class Options:
     plan: Plan | None = None
     num_devices: int | None = None
     time_limit_s: float | None = None
+    disk_limit_bytes: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -186,7 +189,10 @@ class _Runner:
         write_json(self._folder.path / "front.json", [_summary(c) | {"validation": c.metrics} for c in front])
         write_json(self._folder.path / "result.json", result)
         write_json(self._folder.path / "timing.json", self._clock())
-        return Run(self._folder.path, result, front, winner, self._is_complete(searched, finalists))
+        complete = self._is_complete(searched, finalists)
+        if complete:
+            shutil.rmtree(self._folder.path / CHECKPOINTS, ignore_errors=True)
+        return Run(self._folder.path, result, front, winner, complete)
 
     # -- stages -------------------------------------------------------------------------------------------------------
 
@@ -254,7 +260,9 @@ class _Runner:
             )
         finalists = [copy.copy(candidate) for candidate in chosen]
         self._progress.stage("finalists", len(finalists) * self._spec.training.steps)
-        weights = self._trainer.train_finalists(finalists, self._spec.training.steps)
+        folder, limit = self._folder.path / CHECKPOINTS, self._options.disk_limit_bytes
+        with TrainingCheckpoints(folder, limit, self._progress.note) as checkpoints:
+            weights = self._trainer.train_finalists(finalists, self._spec.training.steps, checkpoints)
         database.record(finalists, "final")
         if all(finalist.status == FAILED for finalist in finalists):
             raise RunError(

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -18,6 +19,7 @@ from metagen_jax.errors import RunError
 from metagen_jax.population.modes import LOOP
 from metagen_jax.population.plan import Plan, ProgramPlan
 from metagen_jax.population.program import State
+from metagen_jax.population.training_checkpoints import TrainingCheckpoints
 from metagen_jax.population.weights import Structure, Weights
 from metagen_jax.synth.architecture import Blueprint
 from metagen_jax.synth.space import SearchSpace
@@ -113,36 +115,59 @@ class PrototypeTrainer:
             record(candidates)
             self._progress.trained(candidates)
 
-    def train_finalists(self, finalists: Sequence[Candidate], steps: int) -> list[Weights]:
+    def train_finalists(
+        self, finalists: Sequence[Candidate], steps: int, checkpoints: TrainingCheckpoints | None = None
+    ) -> list[Weights]:
         """Trains each from its initial weights again, with the full schedule; returns the trained weights.
 
         They go side by side, leg by leg, so that a time limit cuts all of them after as many steps; at least one leg is
-        trained, however late it is.
+        trained, however late it is. With `checkpoints` an interrupted training goes on after its last leg.
         """
-        length = schedule(steps)
-        programs = dict(zip(_numbers(finalists), self.programs_of(finalists, steps), strict=True))
-        leg = math.ceil(steps / NUM_LEGS / length.segment) * length.segment
-        weights: dict[int, Weights] = {}
-        states: dict[int, State] = {}
-        taken = dict.fromkeys(_numbers(finalists), 0)  # steps
         for candidate in finalists:
             candidate.status, candidate.reason, candidate.losses, candidate.scores = PROPOSED, "", [], []
+        length, programs = schedule(steps), self.programs_of(finalists, steps)
+        program_of = dict(zip(_numbers(finalists), programs, strict=True))
+        leg = math.ceil(steps / NUM_LEGS / length.segment) * length.segment
+        states = self._recalled(finalists, program_of, checkpoints)
+        weights: dict[int, Weights] = {}
         while running := [candidate for candidate in finalists if candidate.status == PROPOSED]:
-            first = min(taken[candidate.number] for candidate in running)
-            if first > 0 and not self._has_time(first, steps):
+            first = min(len(candidate.losses) for candidate in running)
+            if all(c.number in weights for c in running) and not self._has_time(first, steps):
                 for candidate in running:
                     candidate.status = TRAINED
                 break
             last = min(first + leg, steps)
             part = Part(first, last, length, None, keeps_states=last < steps, keeps_weights=True)
-            behind = [candidate for candidate in running if taken[candidate.number] == first]
-            for done in self._train(behind, lambda c: programs[c.number], part, states, check_time=lambda: None):
-                numbers = _numbers(done.candidates)
-                taken |= dict.fromkeys(numbers, last)
-                if done.segments:
-                    states |= dict(zip(numbers, done.segments[-1].states, strict=last < steps))
-                    weights |= dict(zip(numbers, done.segments[-1].weights, strict=True))
+            behind = [candidate for candidate in running if len(candidate.losses) == first]
+            for done in self._train(behind, lambda c: program_of[c.number], part, states, check_time=lambda: None):
+                if not done.segments:
+                    continue
+                weights |= dict(zip(_numbers(done.candidates), done.segments[-1].weights, strict=True))
+                for candidate, state in zip(done.candidates, done.segments[-1].states, strict=last < steps):
+                    states[candidate.number] = state
+                    if checkpoints is not None:
+                        facts = _facts(candidate, program_of[candidate.number])
+                        checkpoints.save(str(candidate.number), last, state, facts)
         return [weights.get(candidate.number, {}) for candidate in finalists]
+
+    def _recalled(
+        self,
+        finalists: Sequence[Candidate],
+        program_of: Mapping[int, ProgramPlan],
+        checkpoints: TrainingCheckpoints | None,
+    ) -> dict[int, State]:
+        """The states from which an interrupted training goes on; what came before them is written into the candidates."""
+        states: dict[int, State] = {}
+        for candidate in finalists if checkpoints is not None else ():
+            saved = checkpoints.latest(str(candidate.number))  # type: ignore[union-attr]
+            if saved is None or saved.facts["of"] != _of(candidate, program_of[candidate.number]):
+                continue
+            candidate.losses = saved.facts["losses"]
+            candidate.scores = [Score(step, metrics) for step, metrics in saved.facts["scores"]]
+            states[candidate.number] = saved.state
+            self._progress.note(f"candidate {candidate.number} goes on after {saved.step} steps")
+            self._progress.advance(saved.step)
+        return states
 
     def _planned(self, candidate: Candidate) -> ProgramPlan:
         return self._plan.choose(self._space.structure_key(candidate.blueprint), candidate.blueprint.sizes)
@@ -236,6 +261,19 @@ class PrototypeTrainer:
 
 def _member(candidate: Candidate) -> Member:
     return Member(candidate.number, candidate.blueprint)
+
+
+def _of(candidate: Candidate, program: ProgramPlan) -> str:
+    """What a state belongs to: it fits into no other program."""
+    return f"{candidate.blueprint.id} {program.mode} {sorted(program.allocated.items())}"
+
+
+def _facts(candidate: Candidate, program: ProgramPlan) -> dict[str, Any]:
+    return {
+        "of": _of(candidate, program),
+        "losses": candidate.losses,
+        "scores": [[score.step, score.metrics] for score in candidate.scores],
+    }
 
 
 def _numbers(candidates: Sequence[Candidate]) -> list[int]:

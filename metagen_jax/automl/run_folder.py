@@ -22,7 +22,17 @@ MARKER, LOCK, ORIGIN, SPEC, LOG = "manifest.json", ".lock", "origin.json", "spec
 # The manifest holds the hashes and repeats the origin, the others the clock.
 NOT_HASHED = {MARKER, LOCK, ORIGIN, LOG, "timing.json"}
 DATABASE = "search.sqlite"
-CONTINUED = {LOCK, ORIGIN, SPEC, LOG, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"}  # what an interrupted run leaves
+CHECKPOINTS = "checkpoints"  # of trainings under way
+CONTINUED = {
+    LOCK,
+    ORIGIN,
+    SPEC,
+    LOG,
+    CHECKPOINTS,
+    DATABASE,
+    f"{DATABASE}-wal",
+    f"{DATABASE}-shm",
+}  # what an interrupted run leaves
 FIRST = {LOCK, f"{ORIGIN}.part", ORIGIN, f"{SPEC}.part"}  # all that may be there before the spec is
 
 
@@ -174,7 +184,7 @@ class RunFolder:
         return {
             name: hashlib.sha256(path.read_bytes()).hexdigest()
             for name, path in names.items()
-            if name not in NOT_HASHED
+            if name not in NOT_HASHED and not name.startswith(f"{CHECKPOINTS}/")
         }
 
     def manifest(self) -> dict[str, Any]:

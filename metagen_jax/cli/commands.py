@@ -6,22 +6,26 @@ import shlex
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from metagen_jax import __version__
+from metagen_jax.cli.cluster import Cluster, cluster_of, follow, join, leads, others
 from metagen_jax.cli.environment import DEFAULT_HOST_DEVICES, free_memory_bytes, keep_compilations, num_cores, start_jax
 from metagen_jax.cli.workers import default_workers, worker_processes
 from metagen_jax.errors import OutputError, SpecError
 from metagen_jax.spec import ModelSpec, json_schema, load_spec
-from metagen_jax.spec.units import parse_duration_ms
+from metagen_jax.spec.units import parse_bytes, parse_duration_ms
 from metagen_jax.synth.choices import check_choices
 from metagen_jax.synth.modalities import modality_of
 
 if TYPE_CHECKING:
+    from metagen_jax.automl.lanes import RemoteLane
     from metagen_jax.automl.pipeline import Options, Prepared, Run
     from metagen_jax.population.plan import Plan
 
@@ -49,6 +53,18 @@ HostDevicesOption = Annotated[
     int,
     typer.Option(min=1, max=256, help="CPU devices the process is started with; another number changes the last bits."),
 ]
+DiskLimitOption = Annotated[
+    str | None,
+    typer.Option(help="Such as 500MB: what checkpoints of trainings under way may take.", show_default=False),
+]
+CoordinatorOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Several hosts: HOST:PORT of process 0. Found out by itself on TPU pods and in SLURM.", show_default=False
+    ),
+]
+NumProcessesOption = Annotated[int | None, typer.Option(min=1, help="Several hosts: how many.", show_default=False)]
+ProcessIdOption = Annotated[int | None, typer.Option(min=0, help="Several hosts: which one.", show_default=False)]
 WorkersOption = Annotated[
     int | None,
     typer.Option(
@@ -95,6 +111,10 @@ def automl(
     quiet: QuietOption = False,
     host_devices: HostDevicesOption = DEFAULT_HOST_DEVICES,
     workers: WorkersOption = None,
+    disk_limit: DiskLimitOption = None,
+    coordinator: CoordinatorOption = None,
+    num_processes: NumProcessesOption = None,
+    process_id: ProcessIdOption = None,
 ) -> None:
     """Search architectures within the limits of a spec; leave the front and the winner's Flax project."""
     shorthand = {
@@ -106,7 +126,8 @@ def automl(
     }
     overrides = [f"{path}={value}" for path, value in shorthand.items() if value is not None] + (set_ or [])
     call = Call(spec, tuple(overrides), host_devices, time_limit, plan, train_prototypes)
-    _build(call, out, fresh, quiet, workers)
+    cluster = cluster_of(coordinator, num_processes, process_id)
+    _build(call, Means(out, fresh, quiet, workers, disk_limit, cluster))
 
 
 @app.command()
@@ -121,10 +142,16 @@ def synth(
     quiet: QuietOption = False,
     host_devices: HostDevicesOption = DEFAULT_HOST_DEVICES,
     workers: WorkersOption = None,
+    disk_limit: DiskLimitOption = None,
+    coordinator: CoordinatorOption = None,
+    num_processes: NumProcessesOption = None,
+    process_id: ProcessIdOption = None,
 ) -> None:
     """Train one good architecture, the largest within the limits, without a search; leave its Flax project."""
     overrides = [*([f"reproducibility.seed={seed}"] if seed is not None else []), *(set_ or [])]
-    _build(Call(spec, tuple(overrides), host_devices, time_limit, plan, search=False), out, fresh, quiet, workers)
+    cluster = cluster_of(coordinator, num_processes, process_id)
+    call = Call(spec, tuple(overrides), host_devices, time_limit, plan, search=False)
+    _build(call, Means(out, fresh, quiet, workers, disk_limit, cluster))
 
 
 @app.command()
@@ -157,7 +184,7 @@ def reproduce(
             train_prototypes=recorded.train_prototypes,
             search=recorded.search,
         )
-        _build(call, again, fresh=False, quiet=quiet, workers=workers, show=False)
+        _build(call, Means(again, quiet=quiet, workers=workers), show=False)
         differing = differing_files(recorded.sha256, RunFolder(again).sha256())
     if not differing:
         print(f"reproduced: all {len(recorded.sha256)} files of {run} have the same bytes")
@@ -270,10 +297,31 @@ class Call:
         return (*words, "--host-devices", str(self.host_devices))
 
 
-def _build(call: Call, out: Path | None, fresh: bool, quiet: bool, workers: int | None, *, show: bool = True) -> None:
+@dataclasses.dataclass(frozen=True)
+class Means:
+    """Where and with what a command is done; no number of the result depends on it.
+
+    Attributes:
+      out, fresh: see `pipeline.Options`.
+      quiet: say nothing but the result.
+      workers: processes that train; None: as many as there are cores.
+      disk_limit: such as 500MB.
+      cluster: the other hosts, if there are any.
+    """
+
+    out: Path | None = None
+    fresh: bool = False
+    quiet: bool = False
+    workers: int | None = None
+    disk_limit: str | None = None
+    cluster: Cluster | None = None
+
+
+def _build(call: Call, means: Means, *, show: bool = True) -> None:
     started = time.monotonic()
     spec = _load(call.path, list(call.overrides))
-    limit_s = None if call.time_limit is None else _seconds(call.time_limit)
+    limit_s = None if call.time_limit is None else _of_option("--time-limit", parse_duration_ms, call.time_limit) / 1000
+    limit_bytes = None if means.disk_limit is None else _of_option("--disk-limit", parse_bytes, means.disk_limit)
     plan = _read_plan(call.plan) if isinstance(call.plan, Path) else call.plan
     start_jax(call.host_devices)
     keep_compilations()
@@ -283,24 +331,29 @@ def _build(call: Call, out: Path | None, fresh: bool, quiet: bool, workers: int 
     from metagen_jax.automl.planning import plan_of
     from metagen_jax.cli.console import RunConsole
 
-    progress = RunConsole(spec.search.objectives, quiet, started)
+    progress = RunConsole(spec.search.objectives, means.quiet, started)
+    if means.cluster is not None:
+        join(means.cluster)
     prepared = pipeline.prepare(spec)
+    if means.cluster is not None and not leads():
+        follow(prepared, _num_devices(), progress.note)
+        return
     options = pipeline.Options(
-        out=out,
-        fresh=fresh,
+        out=means.out,
+        fresh=means.fresh,
         search=call.search,
         train_prototypes=call.train_prototypes,
         plan=plan,
         num_devices=_num_devices(),
         time_limit_s=limit_s,
+        disk_limit_bytes=limit_bytes,
     )
     options = dataclasses.replace(options, plan=plan_of(prepared, options))
     for line in _overview(call, prepared, options):
         progress.note(line)
     with pipeline.claimed(spec, options):
         try:
-            others = _num_workers(workers) - 1
-            with worker_processes(others, partial(pipeline.prepare, spec), progress.note) as helpers:
+            with _helpers(means, prepared, progress.note) as helpers:
                 run = pipeline.run(prepared, options, progress, helpers)
         finally:
             progress.close()
@@ -311,6 +364,20 @@ def _build(call: Call, out: Path | None, fresh: bool, quiet: bool, workers: int 
         pipeline.finish(run, spec, call.words())
     if show:
         _show_result(run, spec, started)
+
+
+def _helpers(
+    means: Means, prepared: "Prepared", note: Callable[[str], None]
+) -> AbstractContextManager[list["RemoteLane"]]:
+    """The other processes that train: those of the other hosts, or some on this one."""
+    import jax
+
+    from metagen_jax.automl import pipeline
+
+    if means.cluster is not None:
+        return others(means.cluster, prepared, note)
+    count = means.workers or (default_workers() if jax.default_backend() == "cpu" else 1)
+    return worker_processes(count - 1, partial(pipeline.prepare, prepared.spec), note)
 
 
 def _load(path: Path, overrides: list[str]) -> ModelSpec:
@@ -329,17 +396,11 @@ def _read_plan(file: Path) -> "Plan":
         raise SpecError(f"--plan {file}: no plan: {error}\n  `metagen plan SPEC --json` prints one.") from None
 
 
-def _seconds(time_limit: str) -> float:
+def _of_option(option: str, parse: Callable[[str], Any], text: str) -> Any:
     try:
-        return parse_duration_ms(time_limit) / 1000
+        return parse(text)
     except SpecError as error:
-        raise SpecError(f"--time-limit: {error}") from None
-
-
-def _num_workers(asked: int | None) -> int:
-    import jax
-
-    return asked or (default_workers() if jax.default_backend() == "cpu" else 1)
+        raise SpecError(f"{option}: {error}") from None
 
 
 def _num_devices() -> int | None:

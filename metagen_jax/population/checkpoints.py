@@ -32,9 +32,12 @@ def save_weights(folder: Path, weights: Weights) -> None:
     """
     handlers = ((np.ndarray, _OneArrayAtATime()), (jax.Array, ocp.type_handlers.ArrayHandler()))  # warns without jax's
     registry = ocp.type_handlers.create_type_handler_registry(*handlers)
-    handler = ocp.PyTreeCheckpointHandler(use_ocdbt=False, type_handler_registry=registry)
+    alone = of_this_process()
+    handler = ocp.PyTreeCheckpointHandler(
+        use_ocdbt=False, type_handler_registry=registry, multiprocessing_options=alone
+    )
     with quiet(), full_disk_named(folder):
-        with ocp.Checkpointer(handler) as checkpointer:
+        with ocp.Checkpointer(handler, multiprocessing_options=alone) as checkpointer:
             checkpointer.save(folder.absolute(), _nested(weights))
         metadata = json.loads((folder / METADATA).read_text())
         stopped = metadata | dict.fromkeys(CLOCK_READINGS, 0)
@@ -52,6 +55,16 @@ def load_weights(folder: Path) -> Weights:
         raise FileNotFoundError(f"{folder}: no such folder of weights")
     with ocp.Checkpointer(ocp.PyTreeCheckpointHandler(use_ocdbt=False)) as checkpointer:
         return dict(_flat(checkpointer.restore(folder.absolute()), ()))
+
+
+def of_this_process() -> ocp.options.MultiprocessingOptions:
+    """Keeps orbax from waiting for the processes of other hosts: one leads a run and writes, the others write nothing."""
+    if jax.process_count() == 1:
+        return ocp.options.MultiprocessingOptions()
+    here = jax.process_index()
+    return ocp.options.MultiprocessingOptions(
+        primary_host=here, active_processes={here}, barrier_sync_key_prefix=f"process_{here}"
+    )
 
 
 class _OneArrayAtATime(ocp.type_handlers.NumpyHandler):

@@ -20,7 +20,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from metagen_jax.population.checkpoints import full_disk_named, quiet
+from metagen_jax.population.checkpoints import full_disk_named, of_this_process, quiet
 from metagen_jax.spec.units import format_bytes
 
 HALF_WRITTEN = "*.orbax-checkpoint-tmp*"  # orbax renames a checkpoint when it is whole
@@ -60,8 +60,10 @@ class TrainingCheckpoints:
         self._has_told_limit = False
         self._quiet = contextlib.ExitStack()
         self._quiet.enter_context(quiet())
+        alone = of_this_process()
         self._checkpointer = ocp.AsyncCheckpointer(
-            ocp.PyTreeCheckpointHandler(use_ocdbt=False),
+            ocp.PyTreeCheckpointHandler(use_ocdbt=False, multiprocessing_options=alone),
+            multiprocessing_options=alone,
             # Else the thread that writes waits five minutes for a folder that a full disk has refused.
             async_options=ocp.AsyncOptions(create_directories_asynchronously=False),
         )
@@ -107,12 +109,13 @@ class TrainingCheckpoints:
         with full_disk_named(self._folder):
             self._checkpointer.save(self._folder / name / str(step), {CONTENT: content})
 
-    def latest(self, name: str, like: Any) -> Saved | None:
+    def latest(self, name: str, like: Any = None) -> Saved | None:
         """Reads the newest checkpoint that is whole; broken ones are noted, removed and passed over.
 
         Args:
           name: of the training.
-          like: a pytree of arrays or `jax.ShapeDtypeStruct` with the structure, shapes and types of the state.
+          like: a pytree of arrays or `jax.ShapeDtypeStruct` with the structure, shapes and types of the state; None where
+            the state is a tuple of arrays, whatever they are.
         Returns:
           What was saved, with numpy arrays for leaves; None if there is nothing, and the training starts over.
         """
@@ -205,13 +208,14 @@ def _unpack(content: bytes, step: int, like: Any) -> Saved:
         raise ValueError("the content is not what was written")
     end = LENGTH_BYTES + int.from_bytes(body[:LENGTH_BYTES], "big")
     header = json.loads(body[LENGTH_BYTES:end])
-    if header["step"] != step or header["leaves"] != _description(like):
+    if header["step"] != step or (like is not None and header["leaves"] != _description(like)):
         raise ValueError("the content is of another step or structure")
     leaves = []
     for _, shape, dtype in header["leaves"]:
         begin, end = end, end + np.dtype(dtype).itemsize * math.prod(shape)
         leaves.append(np.frombuffer(body[begin:end], dtype).reshape(shape).copy())
-    return Saved(step, jax.tree.unflatten(jax.tree.structure(like), leaves), header["facts"])
+    state = tuple(leaves) if like is None else jax.tree.unflatten(jax.tree.structure(like), leaves)
+    return Saved(step, state, header["facts"])
 
 
 def _description(state: Any) -> list[list[Any]]:

@@ -18,6 +18,7 @@ from metagen_jax.automl.candidate import PROPOSED
 from metagen_jax.automl.database import RunDatabase
 from metagen_jax.automl.prototype_trainer import OutOfTime, PrototypeTrainer
 from metagen_jax.automl.run_folder import LOCK, RunFolder
+from metagen_jax.population.training_checkpoints import TrainingCheckpoints
 from metagen_jax.spec import load_spec
 from tests.runs import run_tiny, tiny_command
 
@@ -244,3 +245,38 @@ def test_a_run_without_trained_prototypes_goes_on_too(tmp_path: Path):
         assert run_tiny("image", tmp_path / "run", *quick) == 130
     assert run_tiny("image", tmp_path / "run", *quick) == 0
     assert same_artefacts(tmp_path / "undisturbed", tmp_path / "run")
+
+
+def test_finalists_go_on_after_the_leg_at_which_they_were_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    more = ("--set", "training.steps=200", "--set", "outputs.project=false")
+    assert run_tiny("image", tmp_path / "whole", "--quiet", *more) == 0
+    with monkeypatch.context() as patch:
+        Stop(patch).at(TrainingCheckpoints, "save", 5, KeyboardInterrupt, after=True)
+        assert run_tiny("image", tmp_path / "run", "--quiet", *more) == 130
+    steps = [int(path.name) for path in (tmp_path / "run" / "checkpoints").glob("*/*")]
+    assert steps and max(steps) >= 100
+    capsys.readouterr()
+    assert run_tiny("image", tmp_path / "run", *more) == 0
+    assert "goes on after 100 steps" in capsys.readouterr().err
+    assert not (tmp_path / "run" / "checkpoints").exists()
+    assert same_artefacts(tmp_path / "whole", tmp_path / "run")
+
+
+def test_without_room_for_checkpoints_an_interrupted_run_still_ends_with_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    more = ("--set", "training.steps=100", "--set", "outputs.project=false", "--disk-limit", "1kB")
+    assert run_tiny("image", tmp_path / "whole", *more) == 0
+    assert "interrupted finalists will start over" in capsys.readouterr().err
+    with monkeypatch.context() as patch:
+        Stop(patch).at(TrainingCheckpoints, "save", 1, KeyboardInterrupt, after=True)
+        assert run_tiny("image", tmp_path / "run", "--quiet", *more) == 130
+    assert run_tiny("image", tmp_path / "run", "--quiet", *more) == 0
+    assert same_artefacts(tmp_path / "whole", tmp_path / "run")
+
+
+def test_a_disk_limit_that_is_none_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert run_tiny("image", tmp_path / "run", "--disk-limit", "much") == 2
+    assert "--disk-limit" in capsys.readouterr().err

@@ -108,6 +108,13 @@ def test_shapes_are_enough_to_read_a_state(two_steps: Path, reopened):
     assert same_bits(reopened().latest(NAME, shapes).state, state_after(20))
 
 
+def test_a_tuple_of_arrays_comes_back_without_knowing_their_shapes(reopened):
+    state = (np.arange(6, dtype=np.int32).reshape(2, 3), np.float32(0.1), np.bool_(True))
+    checkpoints = reopened()
+    checkpoints.save(NAME, 1, state, {})
+    assert same_bits(checkpoints.latest(NAME).state, state)
+
+
 def test_a_state_that_changes_after_save_is_saved_as_it_was(reopened):
     state, checkpoints = state_after(1), reopened()
     checkpoints.save(NAME, 1, state, {})
