@@ -22,8 +22,9 @@ def layer_loop(layer: Layer, pack: Callable[[Any], Any], unpack: Callable[[Any],
       pack: the parameters of a layer as one row of `rows`, whose leaves are `(most layers, ...)`.
       unpack: its inverse.
     """
-    # Products are kept for the way back. The rest is computed again, which is cheaper than the way through memory.
-    layer = jax.checkpoint(layer, policy=jax.checkpoint_policies.dots_saveable)
+    # Products with weights are kept for the way back. The rest, as large as the scores of attention, is computed again:
+    # that is cheaper than the way through memory.
+    layer = jax.checkpoint(layer, policy=jax.checkpoint_policies.dots_with_no_batch_dims_saveable)
 
     @jax.custom_vjp
     def run(rows: Any, count: jax.Array, constants: Any, x: jax.Array) -> jax.Array:
