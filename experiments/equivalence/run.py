@@ -16,7 +16,6 @@ start_jax(DEFAULT_HOST_DEVICES)
 
 import jax  # noqa: E402  after its flags are set
 import numpy as np  # noqa: E402
-from flax import nnx  # noqa: E402
 
 from metagen_jax.automl.evaluation import repeat_plain  # noqa: E402
 from metagen_jax.automl.pipeline import prepare  # noqa: E402
@@ -73,11 +72,11 @@ def measure(name: str) -> dict[str, float]:
 
 
 def largest_padding(program: Program, population) -> float:
-    params = dict(nnx.to_flat_state(population.params))
+    params = jax.vmap(program.layout.unpack)(population.params)
     largest = 0.0
-    for leaf in program.leaves:
+    for leaf, values in zip(program.leaves, params, strict=True):
         real = np.asarray(jax.vmap(lambda sizes, leaf=leaf: named_axes.mask(leaf, sizes))(population.sizes))
-        outside = np.asarray(params[leaf.path][...])[~real]
+        outside = np.asarray(values)[~real]
         largest = max(largest, float(np.max(np.abs(outside), initial=0.0)))
     return largest
 

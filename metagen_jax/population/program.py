@@ -14,10 +14,11 @@ from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from metagen_jax.population.devices import AXIS
+from metagen_jax.population.flat import Flat, Layout
 from metagen_jax.population.modes import LOOP, VMAP
-from metagen_jax.population.weights import Structure, Weights, cut, pad, with_values
+from metagen_jax.population.parts import Parts
+from metagen_jax.population.weights import Structure, Weights, cut, pad
 from metagen_jax.synth import named_axes
-from metagen_jax.synth.named_axes import Size
 
 
 class Hyperparameters(NamedTuple):
@@ -35,14 +36,16 @@ class Population(NamedTuple):
     """N candidates in training; the leading axis of every leaf is sharded over the mesh.
 
     Attributes:
-      params: the padded parameters, every leaf `(N, ...)`.
+      params: the padded parameters, `(N, M, 1)` and `(N, V)`.
+      mask: which of these numbers the candidate has, the rest is padding: bool.
       opt_state: the optimiser's state, every leaf `(N, ...)`.
       sizes: true length of each searched axis, `(N,)` int32.
       hyperparameters: fields `(N,)`.
       alive: `(N,)` bool, False from the step on at which a loss or gradient was not finite; its numbers stay frozen.
     """
 
-    params: Any
+    params: Flat
+    mask: Flat
     opt_state: Any
     sizes: dict[str, jax.Array]
     hyperparameters: Hyperparameters
@@ -88,9 +91,9 @@ class Program:
         self._mesh = mesh
         model = structure.abstract(self.allocated)
         self.leaves = named_axes.leaves(model)
+        self.layout = Layout(self.leaves, stacked=mode == LOOP)
         named_axes.install_sizes(model, frozenset(self.allocated))
-        split: tuple[Any, ...] = nnx.split(model, nnx.Param, Size)
-        self._graph, self._params, self._sizes = split
+        self._parts = Parts(model, self.layout)
         sharded, replicated = P(AXIS), P()
         over_mesh = functools.partial(jax.shard_map, mesh=mesh, check_vma=False)
         self._slots = _dealt(width, self.capacity // width)
@@ -121,14 +124,13 @@ class Program:
         for slot, job in zip(self._slots, jobs, strict=False):
             filled[slot] = job
         taken = np.isin(np.arange(self._num_slots), self._slots[: len(jobs)])
-        padded = [pad(self.leaves, job.weights) for job in filled]
-        stacked = [np.stack(values) for values in zip(*padded, strict=True)]
-        params = with_values(self._params, {leaf.path: v for leaf, v in zip(self.leaves, stacked, strict=True)})
+        params = _stack([self.layout.pack(pad(self.leaves, job.weights)) for job in filled])
+        mask = _stack([self._mask(job.weights) for job in filled])
         sizes = {axis: np.array([job.sizes[axis] for job in filled], np.int32) for axis in self.allocated}
         hyper = Hyperparameters(
             *(np.array(v, np.float32) for v in zip(*(j.hyperparameters for j in filled), strict=True))
         )
-        placed = jax.device_put((params, sizes, hyper, taken), NamedSharding(self._mesh, P(AXIS)))
+        placed = jax.device_put((params, mask, sizes, hyper, taken), NamedSharding(self._mesh, P(AXIS)))
         return jax.device_put(self._start(*placed), NamedSharding(self._mesh, P(AXIS)))
 
     def states(self, population: Population, count: int) -> list[State]:
@@ -145,14 +147,14 @@ class Program:
         filled = [candidates[0]._replace(alive=np.bool_(False))] * self._num_slots
         for slot, candidate in zip(self._slots, candidates, strict=False):
             filled[slot] = candidate
-        stacked = jax.tree.map(lambda *values: np.stack(values), *filled)
-        return jax.device_put(stacked, NamedSharding(self._mesh, P(AXIS)))
+        return jax.device_put(_stack(filled), NamedSharding(self._mesh, P(AXIS)))
 
     def weights(self, population: Population, sizes: Sequence[Mapping[str, int]]) -> list[Weights]:
         """Cuts the first candidates out again, one for each entry of `sizes`."""
-        flat = dict(nnx.to_flat_state(population.params))
-        values = [np.asarray(flat[leaf.path][...])[self._slots] for leaf in self.leaves]
-        return [cut(self.leaves, [value[i] for value in values], true) for i, true in enumerate(sizes)]
+        params = Flat(*map(np.asarray, population.params))
+        slots = self._slots[: len(sizes)].tolist()
+        one_by_one = [self.layout.unpack(Flat(*(array[slot] for array in params))) for slot in slots]
+        return [cut(self.leaves, values, true) for values, true in zip(one_by_one, sizes, strict=True)]
 
     def alive(self, population: Population) -> np.ndarray:
         """Which candidates have met nothing but finite numbers, `(N,)` bool; free slots have not."""
@@ -227,41 +229,40 @@ class Program:
         def rows(shape: tuple[int, ...], dtype: Any) -> jax.ShapeDtypeStruct:
             return jax.ShapeDtypeStruct((self._num_slots, *shape), dtype)
 
-        params = with_values(self._params, {leaf.path: rows(leaf.shape, jnp.float32) for leaf in self.leaves})
+        matrices, vectors = (self.layout.lengths.matrices, 1), (self.layout.lengths.vectors,)
+        params = Flat(rows(matrices, jnp.float32), rows(vectors, jnp.float32))
+        mask = Flat(rows(matrices, jnp.bool_), rows(vectors, jnp.bool_))
         sizes = {axis: rows((), jnp.int32) for axis in self.allocated}
         hyper = Hyperparameters(*(rows((), jnp.float32) for _ in Hyperparameters._fields))
-        population = jax.eval_shape(self._start, params, sizes, hyper, rows((), jnp.bool_))
+        population = jax.eval_shape(self._start, params, mask, sizes, hyper, rows((), jnp.bool_))
         sharding = NamedSharding(self._mesh, P(AXIS))
         return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=sharding), population)
 
     # -- one candidate ------------------------------------------------------------------------------------------------
 
-    def _model(self, params: Any, sizes: Mapping[Any, jax.Array]) -> nnx.Module:
-        flat = [
-            (path, size.replace(sizes[path[-1]].astype(jnp.float32))) for path, size in nnx.to_flat_state(self._sizes)
-        ]
-        model = nnx.merge(self._graph, params, nnx.from_flat_state(flat))
-        if self._mode == LOOP:
-            _skip_absent_layers(model, sizes)
-        return model
+    def _model(self, params: Flat, sizes: Mapping[str, jax.Array]) -> nnx.Module:
+        return self._parts.build(self.layout.split(params), sizes)
 
-    def _mask(self, sizes: Mapping[str, jax.Array]) -> Any:
-        return with_values(self._params, {leaf.path: named_axes.mask(leaf, sizes) for leaf in self.leaves})
+    def _mask(self, weights: Weights) -> Flat:
+        ones = {path: np.ones_like(value) for path, value in weights.items()}
+        return Flat(*(array != 0 for array in self.layout.pack(pad(self.leaves, ones))))
 
     def _start_one(
-        self, params: Any, sizes: dict[str, jax.Array], hyper: Hyperparameters, taken: jax.Array
+        self, params: Flat, mask: Flat, sizes: dict[str, jax.Array], hyper: Hyperparameters, taken: jax.Array
     ) -> Population:
         opt_state = self._module.make_optimizer(*hyper, 1).init(params)
-        return Population(params, opt_state, sizes, hyper, taken)
+        return Population(params, mask, opt_state, sizes, hyper, taken)
 
-    def _step_one(self, candidate: Population, mask: Any, batch: tuple, real: jax.Array, num_steps: jax.Array) -> tuple:
+    def _step_one(self, candidate: Population, batch: tuple, real: jax.Array, num_steps: jax.Array) -> tuple:
         optimizer = self._module.make_optimizer(*candidate.hyperparameters, num_steps)
 
-        def loss_of(params: Any) -> jax.Array:
-            return self._module.loss_fn(self._model(params, candidate.sizes), *batch)
+        def loss_of(split: Any) -> jax.Array:
+            return self._module.loss_fn(self._parts.build(split, candidate.sizes), *batch)
 
-        loss, gradients = jax.value_and_grad(loss_of)(candidate.params)
-        gradients = jax.tree.map(lambda g, m: jnp.where(m, g, 0.0), gradients, mask)
+        # Not with respect to the long arrays: the derivative of a slice is a sum over arrays as long as the whole.
+        loss, gradients = jax.value_and_grad(loss_of)(self.layout.split(candidate.params))
+        gradients = self.layout.join(*gradients)
+        gradients = jax.tree.map(lambda g, m: jnp.where(m, g, 0.0), gradients, candidate.mask)
         updates, opt_state = optimizer.update(gradients, candidate.opt_state, candidate.params)
         params = optax.apply_updates(candidate.params, updates)
         finite = jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(gradients))
@@ -273,20 +274,17 @@ class Program:
 
     def _train_chunk(self, chunk: Population, batches: tuple, real_steps: jax.Array, num_steps: jax.Array) -> tuple:
         if self._mode == VMAP:  # steps outside, candidates inside, so that a step of all of them is one large operation
-            mask = jax.vmap(self._mask)(chunk.sizes)
 
             def one_step(carry: Population, xs: tuple) -> tuple:
                 batch, real = xs
-                return jax.vmap(lambda c, m: self._step_one(c, m, batch, real, num_steps))(carry, mask)
+                return jax.vmap(lambda candidate: self._step_one(candidate, batch, real, num_steps))(carry)
 
             return jax.lax.scan(one_step, chunk, (batches, real_steps))
 
         def all_steps(candidate: Population) -> tuple:
-            mask = self._mask(candidate.sizes)
-
             def one_more(step: jax.Array, carry: tuple) -> tuple:
                 batch = jax.tree.map(lambda array: array[step], batches)
-                after, loss = self._step_one(carry[0], mask, batch, jnp.bool_(True), num_steps)
+                after, loss = self._step_one(carry[0], batch, jnp.bool_(True), num_steps)
                 return after, carry[1].at[step].set(loss)
 
             # None for a candidate that has failed and for a free slot.
@@ -345,26 +343,8 @@ def _one_after_the_other(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *arguments: jax.lax.map(lambda slot: function(*slot), arguments)
 
 
-def _skip_absent_layers(model: nnx.Module, sizes: Mapping[Any, jax.Array]) -> None:
-    """Makes every layer that a candidate does not have a branch that is not taken; changes `model` in place."""
-    for _, node in list(nnx.iter_graph(model)):
-        for name, axis in getattr(node, "layer_lists", ()):
-            layers = [_Optional(layer, index < sizes[axis]) for index, layer in enumerate(getattr(node, name))]
-            object.__setattr__(node, name, layers)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Optional:
-    """A layer that maps its input to another of the same shape, or passes it on."""
-
-    layer: Callable[[jax.Array], jax.Array]
-    present: jax.Array
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        # Everything that the backward pass needs crosses the border of the branch through memory: products alone are
-        # worth it, the rest is computed again.
-        layer = jax.checkpoint(self.layer, policy=jax.checkpoint_policies.dots_saveable)
-        return jax.lax.cond(self.present, layer, lambda unchanged: unchanged, x)
+def _stack(trees: Sequence[Any]) -> Any:
+    return jax.tree.map(lambda *values: np.stack(values), *trees)
 
 
 def _training_arguments(batches: Sequence[tuple[np.ndarray, ...]], length: int, num_steps: int) -> tuple:

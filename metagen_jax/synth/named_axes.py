@@ -26,6 +26,7 @@ class Leaf:
       axes: the name of each dimension.
       fan_in: the axes that a contraction with it sums over; empty where it is no contraction.
       layers: `(axis, index)` for every list of layers that it is inside of.
+      list_path: where the outermost of these lists is; empty outside of any.
     """
 
     path: Path
@@ -33,6 +34,7 @@ class Leaf:
     axes: tuple[str, ...]
     fan_in: tuple[str, ...]
     layers: tuple[tuple[str, int], ...]
+    list_path: Path
 
     def lengths(self, sizes: Mapping[str, Any]) -> tuple[Any, ...]:
         """The true length of each dimension; an axis that is not in `sizes` has its allocated one."""
@@ -66,8 +68,9 @@ def leaves(module: nnx.Module) -> tuple[Leaf, ...]:
         axes = metadata.get("axes", ())
         if len(axes) != len(shape):
             raise ValueError(f"{path}: axes {axes} do not name each dimension of shape {shape}.")
-        layers = tuple((lists[path[:i]], path[i]) for i in range(len(path)) if path[:i] in lists)
-        found.append(Leaf(path, shape, axes, metadata.get("fan_in", ()), layers))
+        inside = [path[:i] for i in range(len(path)) if path[:i] in lists]
+        layers = tuple((lists[outer], path[len(outer)]) for outer in inside)
+        found.append(Leaf(path, shape, axes, metadata.get("fan_in", ()), layers, next(iter(inside), ())))
     return tuple(found)
 
 
