@@ -337,6 +337,7 @@ class _Runner:
             "status": "finished" if not searched.stopped else f"finished, search stopped early: {searched.stopped}",
             "spec": {"name": self._spec.name, "hash": self._spec.hash},
             "seed": self._spec.seed,
+            "precision": self._spec.training.precision,
             "data": {"name": self._dataset.name, "sha256": sha256(self._dataset)},
             "space": {"size": self._space.size, "feasible_share": share, "counted": counted},
             "counts": {

@@ -432,10 +432,20 @@ def _overview(call: Call, prepared: "Prepared", options: "Options") -> list[str]
         *(f"data     {line}" for line in describe(prepared.dataset)),
         f"family   {space.family.title}; searched: {searched}",
         f"         fixed: {fixed}",
+        *(f"numbers  {line}" for line in _numbers_note(spec.training.precision, jax.default_backend())),
         f"limits   {limits}",
         f"space    {space.size:,} candidates, {_percent(share)} of the networks within the limits{'' if counted else ' (sampled)'}",
         f"plan     {summary(prepared, options)}",
     ]
+
+
+def _numbers_note(precision: str, backend: str) -> list[str]:
+    """What there is to say about the numbers that a model computes in."""
+    if precision == "float32":
+        return ["float32"]
+    lines = ["products in bfloat16; weights, optimiser, norms, softmax and loss in float32"]
+    slow = "bfloat16 is meant for accelerators: on this CPU it is slower than float32; times of the plan are float32's"
+    return [*lines, slow] if backend == "cpu" else lines
 
 
 def _percent(share: float) -> str:

@@ -71,7 +71,7 @@ class Constraints:
 
 @dataclass(frozen=True)
 class Training:
-    """How candidates and the winner learn; `steps` are the finalists'."""
+    """How candidates and the winner learn; `steps` are the finalists', `precision` is that of products."""
 
     objective: str
     schedule: str
@@ -79,6 +79,7 @@ class Training:
     batch_size: int
     label_smoothing: float
     augmentation: str
+    precision: str
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def environment() -> jinja2.Environment:
 
 
 def model_context(
-    family: Family, structure: Mapping[str, Any], sizes: Mapping[str, int], fixed: Sequence[Field]
+    family: Family, structure: Mapping[str, Any], sizes: Mapping[str, int], fixed: Sequence[Field], precision: str
 ) -> dict[str, Any]:
     """What the templates of a model need: the rendered fragments, and the settings at the head."""
     comments = {dimension.name: dimension.comment for dimension in family.dimensions}
@@ -49,6 +49,7 @@ def model_context(
         "norm_class": NORM_CLASSES[structure["norm"]],
         "activation_function": function,
         "activation_label": label,
+        **_precision_context(precision),
     }
     return {
         "config_doc": f"The sizes of this {family.title}.",
@@ -56,6 +57,17 @@ def model_context(
         "model_fragments": [render(fragment.format(**structure), choices) for fragment in family.fragments],
         "model_class": family.model_class,
     }
+
+
+def _precision_context(precision: str) -> dict[str, Any]:
+    """How the products of a model are written: `factor(TEXT)` is what goes into one.
+
+    Where numbers depend on a run-time size, such as in a norm, they have to be float32: a population reads sizes as
+    float32 numbers, and would silently go on in float32 behind a bfloat16 one, which a plain integer does not change.
+    """
+    if precision == "float32":
+        return {"bfloat16": False, "factor": str}
+    return {"bfloat16": True, "factor": "jnp.bfloat16({})".format}
 
 
 def recipe_context(modality: Modality, training: Training, seed: int, fixed: Mapping[str, int]) -> dict[str, Any]:
@@ -92,7 +104,8 @@ def program_source(
 ) -> str:
     """Renders everything that a candidate of this structure is trained with as one module."""
     recipe = recipe_context(modality, training, seed, {field.name: field.value for field in fixed})
-    return render("program.py.j2", model_context(family, structure, sizes, fixed) | recipe) + "\n"
+    model = model_context(family, structure, sizes, fixed, training.precision)
+    return render("program.py.j2", model | recipe) + "\n"
 
 
 def load_module(source: str) -> types.ModuleType:

@@ -35,7 +35,7 @@ DEVICES = {
 
 
 class Costs(NamedTuple):
-    """Costs of N networks, every field `(N,)`.
+    """Costs of N networks, every field `(N,)`; the estimates are for float32, also where products are in bfloat16.
 
     Attributes:
       params: int32, exact.

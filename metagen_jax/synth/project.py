@@ -20,7 +20,7 @@ from metagen_jax.synth.markdown import fence, inline, printable
 from metagen_jax.synth.space import SearchSpace
 
 LARGEST_DATA_BYTES = 64_000_000  # larger data stays where it is
-TOLERANCE = 1e-3  # of `train.py --prototype-mode`
+TOLERANCE = {"float32": 1e-3, "bfloat16": 5e-2}  # of `train.py --prototype-mode`, by the precision of products
 LINE_LENGTH = 88
 SHARED = ("model.py", "checkpoint.py", "evaluate.py", "requirements.txt", "ruff.toml")
 OWN = ("train.py", "data.py", "infer.py", "test_project.py")  # each modality has its own
@@ -146,10 +146,11 @@ def _write_example(path: Path, image: np.ndarray) -> None:
 def _context(space: SearchSpace, blueprint: Blueprint, facts: ProjectFacts, data_included: bool) -> dict[str, Any]:
     """What the templates of every modality read; nothing in it that goes into Python was written by a user."""
     lengths = {field.name: field.value for field in space.fixed}
+    precision = space.spec.training.precision
     recipe = codegen.recipe_context(space.modality, space.spec.training, space.spec.seed, lengths)
     settings = _settings(space, blueprint, facts, recipe["constants"])
     return {
-        **codegen.model_context(space.family, blueprint.structure, blueprint.sizes, space.fixed),
+        **codegen.model_context(space.family, blueprint.structure, blueprint.sizes, space.fixed, precision),
         "recipe_fragments": recipe["recipe_fragments"],
         "settings": settings,
         "recipe_line": _recipe(space, blueprint, facts),
@@ -166,7 +167,8 @@ def _context(space: SearchSpace, blueprint: Blueprint, facts: ProjectFacts, data
         "versions": ", ".join(f"{package} {version}" for package, version in facts.versions.items()),
         "requirements": [(package, facts.versions[package]) for package in PACKAGES],
         "found": _found(space, facts),
-        "tolerance": TOLERANCE,
+        "tolerance": TOLERANCE[precision],
+        "bfloat16": precision == "bfloat16",
         "data_included": data_included,
         "data_limit": LARGEST_DATA_BYTES // 1_000_000,
         **_metrics(facts),
@@ -189,7 +191,9 @@ def _settings(
     rest = [
         Setting("STEPS", repr(facts.training_steps), "of training"),
         Setting("PROTOTYPE_STEPS", repr(facts.prototype_steps), "that it was trained for in the search"),
-        Setting("TOLERANCE", repr(TOLERANCE), "in nats, of a loss when that is repeated"),
+        Setting(
+            "TOLERANCE", repr(TOLERANCE[space.spec.training.precision]), "in nats, of a loss when that is repeated"
+        ),
         Setting("EVAL_EVERY", repr(max(1, facts.training_steps // 10)), "steps"),
         Setting("EVAL_BATCH_SIZE", repr(space.modality.evaluation_batch_size), "examples"),
     ]
@@ -203,6 +207,7 @@ def _recipe(space: SearchSpace, blueprint: Blueprint, facts: ProjectFacts) -> st
     peaks = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in blueprint.hyperparameters.items())
     extras = [f"labels smoothed by {training.label_smoothing:g}"] if training.label_smoothing else []
     extras += ["images moved by a few pixels"] if training.augmentation == "shift" else []
+    extras += ["products in bfloat16"] if training.precision == "bfloat16" else []
     recipe = [f"AdamW with clipping for {facts.training_steps} steps of {training.batch_size} examples", peaks]
     return ", ".join([*recipe, f"{training.schedule} schedule", *extras])
 

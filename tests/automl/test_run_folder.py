@@ -104,6 +104,10 @@ def test_every_candidate_keeps_the_limits(finished: Path):
     assert most <= spec.constraints.max_params
 
 
+def test_the_result_says_what_products_were_taken_in(finished: Path):
+    assert result_of(finished)["precision"] == "float32"
+
+
 def test_the_winner_is_a_finalist_and_has_both_scores(finished: Path):
     result = result_of(finished)
     winner = result["winner"]

@@ -115,6 +115,17 @@ def test_synth_trains_one_network_at_the_upper_end_of_the_budget(tmp_path: Path,
     assert "python infer.py" in capsys.readouterr().out
 
 
+def test_bfloat16_is_reported_and_on_a_cpu_with_a_note(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    more = ["--set", "training.precision=bfloat16", "--set", "outputs.project=false"]
+    assert run_tiny("image", tmp_path / "run", *more, verb="synth") == 0
+    said = capsys.readouterr().err
+    assert "products in bfloat16" in said
+    assert "on this CPU it is slower than float32" in said
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert result["precision"] == "bfloat16"
+    assert 1e-6 < result["winner"]["largest_loss_difference_when_repeated_alone"] < 0.05  # it was rounded
+
+
 def test_ranking_by_size_alone_trains_only_the_finalists(tmp_path: Path):
     more = ["--no-train-prototypes", "--quiet", "--set", "search.finalists=1", "--set", "outputs.project=false"]
     assert run_tiny("image", tmp_path / "run", *more) == 0

@@ -1,6 +1,7 @@
 """One small population of each family, trained once and shared by all tests."""
 
 import dataclasses
+import functools
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -78,8 +79,14 @@ class Trained:
 
 @pytest.fixture(scope="session", params=FAMILIES)
 def trained(request: pytest.FixtureRequest) -> Trained:
-    file, overrides = FAMILIES[request.param]
-    prepared = prepare(load_spec(SPECS / file, overrides))
+    return train_family(request.param)
+
+
+@functools.cache
+def train_family(family: str, *more: str) -> Trained:
+    """Trains four members of different sizes; `more` overrides the spec."""
+    file, overrides = FAMILIES[family]
+    prepared = prepare(load_spec(SPECS / file, (*overrides, *more)))
     space, modality = prepared.space, prepared.modality
     (source,) = space.sources.values()
     module = codegen.load_module(source)

@@ -114,6 +114,8 @@ ONE_VALUE = [
     ("  augmentation: shift", "  augmentation: flip", "Known: none, shift."),
     ("  augmentation: shift", "  augmentation: none\n  schedule: cosin", "Did you mean 'cosine'?"),
     ("  augmentation: shift", "  augmentation: none\n  objective: mse", "Known: cross_entropy."),
+    ("  augmentation: shift", "  augmentation: none\n  precision: bfloat", "Did you mean 'bfloat16'?"),
+    ("  augmentation: shift", "  augmentation: none\n  precision: 16", "16 is not a word"),
     (
         "  rounds: 2",
         "  rounds: 2\n  strategy: bayesian",

@@ -102,9 +102,9 @@ class Built:
         return [line[1:] for line in lines if line[0] == "python"]
 
 
-def build(kind: str, folder: Path) -> Built:
+def build(kind: str, folder: Path, *more: str) -> Built:
     file, overrides = FILES[kind]
-    prepared = prepare(load_spec(SPECS / file, overrides))
+    prepared = prepare(load_spec(SPECS / file, (*overrides, *more)))
     if kind == "text":  # the whole text would take a minute to score
         short = {split: getattr(prepared.dataset, split)[:5000] for split in ("validation", "test")}
         prepared = dataclasses.replace(prepared, dataset=dataclasses.replace(prepared.dataset, **short))
@@ -176,6 +176,11 @@ def run_all(folder: Path, commands: dict[str, list[str]]) -> dict[str, Result]:
     subprocess.run(arguments, cwd=folder, env=environment, check=True, timeout=300)
     results = [Result(*result) for result in json.loads(answer.read_text())]
     return dict(zip(commands, results, strict=True))
+
+
+def curve_difference(out: str) -> float:
+    """What `train.py --prototype-mode` says of its losses."""
+    return float(re.search(r"largest difference (\S+),", out).group(1))
 
 
 def read_me(built: Built) -> dict[str, list[str]]:

@@ -15,13 +15,13 @@ from metagen_jax.data import ImageDataset, TextDataset
 from metagen_jax.population.checkpoints import save_weights
 from metagen_jax.synth import project as project_module
 from metagen_jax.synth.architecture import Blueprint
-from tests.synth.conftest import GRID, NUM_STEPS, TINY, Built, Result, weights_of
+from tests.synth.conftest import GRID, NUM_STEPS, TINY, Built, Result, curve_difference, weights_of
 
-STRUCTURES = [  # norm, activation, label smoothing, augmentation, schedule, patch size or stride
-    ("rms", "gelu", 0.0, "none", "cosine", 2),
-    ("layer", "relu", 0.1, "shift", "linear", 4),
-    ("layer", "silu", 0.0, "shift", "constant", 1),
-    ("rms", "relu", 0.15000000000000002, "none", "constant", 2),
+STRUCTURES = [  # norm, activation, label smoothing, augmentation, schedule, patch size or stride, precision
+    ("rms", "gelu", 0.0, "none", "cosine", 2, "float32"),
+    ("layer", "relu", 0.1, "shift", "linear", 4, "float32"),
+    ("layer", "silu", 0.0, "shift", "constant", 1, "bfloat16"),
+    ("rms", "gelu", 0.15000000000000002, "none", "constant", 2, "bfloat16"),
 ]
 LARGE = {
     "image": {"d_model": 16384, "num_layers": 128, "num_heads": 128, "head_dim": 1024, "d_ff": 65536},
@@ -37,10 +37,6 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def results_of(built: Built, request: pytest.FixtureRequest) -> dict[str, Result]:
     return request.getfixturevalue(f"{built.kind}_results")
-
-
-def curve_difference(out: str) -> float:
-    return float(re.search(r"largest difference (\S+),", out).group(1))
 
 
 # -- what it does --------------------------------------------------------------------------------------------------------
@@ -170,13 +166,14 @@ def test_fresh_weights_are_other_weights(text_results, text_project):
 @pytest.mark.parametrize("sizes", [TINY, LARGE], ids=["tiny", "large"])
 @pytest.mark.parametrize("choices", STRUCTURES, ids=lambda choices: "-".join(map(str, choices)))
 def test_its_code_passes_ruff_with_the_default_settings(project, tmp_path, choices, sizes):
-    norm, activation, smoothing, augmentation, schedule, side = choices
+    norm, activation, smoothing, augmentation, schedule, side, precision = choices
     space, is_image = project.prepared.space, isinstance(project.prepared.dataset, ImageDataset)
     training = dataclasses.replace(
         space.spec.training,
         label_smoothing=smoothing,
         augmentation=augmentation if is_image else "none",
         schedule=schedule,
+        precision=precision,
     )
     structure = {"norm": norm, "activation": activation} | dict.fromkeys(GRID[project.kind], side)
     folder = project.write(

@@ -1,0 +1,130 @@
+"""`training.precision: bfloat16` stands in the rendered source, and nowhere else."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from jax.extend.core import jaxprs_in_params
+
+from metagen_jax.automl.pipeline import Prepared, prepare
+from metagen_jax.population.weights import Structure
+from metagen_jax.spec import load_spec
+from metagen_jax.synth import codegen, named_axes
+from tests.synth.conftest import Built, Result, build, curve_difference, read_me, run_all
+from tests.synth.test_space import CHOICES, CNN, IMAGE, TEXT
+
+BFLOAT16 = "training.precision=bfloat16"
+
+
+def prepared_in(spec: Path, *overrides: str) -> Prepared:
+    return prepare(load_spec(spec, (CHOICES.format(width="width" if spec == CNN else "d_model"), *overrides)))
+
+
+@pytest.fixture(scope="module", params=[IMAGE, CNN, TEXT], ids=["vit", "cnn", "decoder_transformer"])
+def spec(request: pytest.FixtureRequest) -> Path:
+    return request.param
+
+
+def operations(jaxpr: Any) -> Iterator[Any]:
+    """All operations, those of inner functions too."""
+    for equation in jaxpr.eqns:
+        yield equation
+        for inner in jaxprs_in_params(equation.params):
+            yield from operations(inner)
+
+
+def dtypes(found: list[Any], *names: str) -> set[str]:
+    variables = [
+        v for equation in found if equation.primitive.name in names for v in (*equation.invars, *equation.outvars)
+    ]
+    return {str(v.aval.dtype) for v in variables if hasattr(v, "aval")}
+
+
+@pytest.mark.parametrize("run_time_sizes", [False, True], ids=["plain", "with run-time sizes"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_every_product_forwards_and_backwards_is_in_the_precision_asked_for_and_the_rest_in_float32(
+    spec: Path, precision: str, run_time_sizes: bool
+):
+    prepared = prepared_in(spec, f"training.precision={precision}")
+    space = prepared.space
+    for source in space.sources.values():
+        structure = Structure(codegen.load_module(source), space.family.model_class, space.largest)
+        batch = structure.module.train_batch(*space.modality.train_arrays(prepared.dataset), 0)
+        model = structure.build(space.largest, jax.random.key(0))
+        if run_time_sizes:  # as the population does
+            named_axes.install_sizes(model, frozenset(space.largest))
+        graph, params, sizes = nnx.split(model, nnx.Param, ...)
+
+        def loss_of(params, structure=structure, graph=graph, sizes=sizes, batch=batch):
+            return structure.module.loss_fn(nnx.merge(graph, params, sizes), *batch)
+
+        loss, gradients = jax.eval_shape(jax.value_and_grad(loss_of), params)
+        assert loss.dtype == jnp.float32
+        assert {leaf.dtype for leaf in jax.tree.leaves((params, gradients))} == {jnp.dtype("float32")}
+        found = list(operations(jax.make_jaxpr(jax.value_and_grad(loss_of))(params).jaxpr))
+        assert sum(equation.primitive.name == "dot_general" for equation in found) > 10
+        assert dtypes(found, "dot_general") == {precision}
+        assert dtypes(found, "rsqrt", "exp", "log") == {"float32"}  # of norms, softmax and loss
+
+
+def test_the_answers_are_float32_and_near_those_of_float32(spec: Path):
+    answers = {}
+    for precision in ("float32", "bfloat16"):
+        prepared = prepared_in(spec, f"training.precision={precision}")
+        space = prepared.space
+        source = next(iter(space.sources.values()))
+        structure = Structure(codegen.load_module(source), space.family.model_class, space.largest)
+        inputs = structure.module.train_batch(*space.modality.train_arrays(prepared.dataset), 0)[0][:8]
+        inputs = inputs / np.float32(255) if inputs.dtype == np.uint8 else inputs
+        answers[precision] = jax.jit(structure.build(space.largest, jax.random.key(0)))(inputs)
+        assert answers[precision].dtype == jnp.float32
+    difference = jnp.abs(answers["bfloat16"] - answers["float32"]).max() / answers["float32"].std()
+    # Rounding moves one number by 2^-8 of it at most; a logit has been through a dozen products, whose errors add up.
+    assert 2**-10 < difference < 2**-4
+
+
+def test_float32_leaves_no_trace_in_the_source(spec: Path):
+    plain, mixed = prepared_in(spec), prepared_in(spec, BFLOAT16)
+    assert plain.spec.training.precision == "float32"
+    for key, source in plain.space.sources.items():
+        assert "bfloat16" not in source
+        assert "jnp.float32(" not in source
+        assert "jnp.bfloat16(" in mixed.space.sources[key]
+
+
+# -- the project ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def mixed_project(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    return build("text", tmp_path_factory.mktemp("mixed") / "project", BFLOAT16)
+
+
+@pytest.fixture(scope="module")
+def mixed_results(mixed_project: Built) -> dict[str, Result]:
+    return run_all(mixed_project.folder, read_me(mixed_project))
+
+
+def test_the_project_works_and_repeats_its_training_within_the_tolerance_that_it_states(mixed_results):
+    for command, result in mixed_results.items():
+        assert result.code in (0, None), (command, result)
+    out = mixed_results["train.py --prototype-mode"].out
+    # The same source at the same shapes: XLA may fuse it differently, and a few numbers are rounded the other way.
+    assert curve_difference(out) < 1e-2
+    assert "allowed 5.0e-02" in out
+
+
+def test_the_project_says_what_it_computes_in(mixed_project, text_project):
+    says = {
+        "model.py": "Products are taken in bfloat16",
+        "README.md": "products with them are taken in bfloat16",
+        "MODEL_CARD.md": "weights in float32, products in bfloat16",
+    }
+    for name, words in says.items():
+        assert words in (mixed_project.folder / name).read_text()
+        assert "bfloat16" not in (text_project.folder / name).read_text()
