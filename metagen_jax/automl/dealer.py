@@ -156,19 +156,20 @@ class Dealer:
         return any(waiting.values()) or any(hand.task for hand in self._hands)
 
     def _choose(self, hand: _Hand, waiting: Waiting, steps: int) -> ProgramPlan | None:
-        """The program with most left to do: one that the lane has compiled, else one that is worth compiling again."""
+        """The program with most left to do: of those that the lane has compiled, else of those that nobody has, else of
+        those that are worth compiling again."""
 
         def left_s(plan: ProgramPlan) -> float:  # of one device, as the plan has estimated it
             return plan.step_s * steps * len(waiting[plan])
 
+        def others(plan: ProgramPlan) -> int:
+            return sum(plan in other.compiled for other in self._hands if other is not hand)
+
         open_ = [plan for plan, candidates in waiting.items() if candidates and hand.capacity(plan)]
-        for plans in ([p for p in open_ if p in hand.compiled], open_):
-            if plans:
-                best = max(plans, key=left_s)
-                others = sum(best in other.compiled for other in self._hands if other is not hand)
-                if best in hand.compiled or not others or left_s(best) > best.compile_s * others:
-                    return best
-        return None
+        own = [plan for plan in open_ if plan in hand.compiled]
+        untouched = [plan for plan in open_ if not others(plan)]
+        worth_it = [plan for plan in open_ if left_s(plan) > plan.compile_s * others(plan)]
+        return max(own or untouched or worth_it, key=left_s, default=None)
 
     def _conclude(self, hand: _Hand, what: Any, waiting: Waiting) -> Iterator[Done]:
         if isinstance(what, int):  # it has joined

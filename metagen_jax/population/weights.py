@@ -1,6 +1,7 @@
 """Initial weights of a candidate, and the way between true sizes and allocated ones."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -12,6 +13,7 @@ from flax import nnx
 from metagen_jax.synth import named_axes
 from metagen_jax.synth.named_axes import Leaf, Path
 
+HASTILY = {"xla_backend_optimization_level": 0}
 Weights = dict[Path, np.ndarray]  # the parameters of one network at its true sizes
 
 
@@ -44,12 +46,21 @@ class Structure:
         """Draws the initial weights of one candidate; `key` is consumed.
 
         Drawn at the largest sizes of the space and cut down, so that they depend on the key and the candidate's own
-        sizes alone: not on its siblings and not on what the program it trains in has allocated. Not jitted as a whole:
-        one small program for each shape compiles far faster than one large one.
+        sizes alone: not on its siblings and not on what the program it trains in has allocated.
         """
-        drawn = dict(nnx.to_flat_state(nnx.state(self.build(self.largest, key), nnx.Param)))
-        scaled = [named_axes.rescale_to_true_fan_in(leaf, drawn[leaf.path][...], sizes) for leaf in self.leaves]
-        return cut(self.leaves, [np.asarray(value) for value in scaled], sizes)
+        drawn = dict(nnx.to_flat_state(self._draw(key)))
+        scaled = [
+            named_axes.rescale_to_true_fan_in(leaf, np.asarray(drawn[leaf.path][...]), sizes) for leaf in self.leaves
+        ]
+        return cut(self.leaves, scaled, sizes)
+
+    @functools.cached_property
+    def _draw(self) -> Callable[[jax.Array], Any]:
+        """Draws all weights at the largest sizes. Run once a candidate, so compiled in a hurry: 1.4 s instead of 3.9 s,
+        or of 3.1 s for a program for each shape."""
+        draw = functools.partial(self.build, self.largest)
+        options = HASTILY if jax.default_backend() == "cpu" else None
+        return jax.jit(lambda key: nnx.state(draw(key), nnx.Param), compiler_options=options)
 
     def apply(self, sizes: Mapping[str, int], weights: Weights) -> nnx.Module:
         """Returns the plain model of these sizes with these weights."""

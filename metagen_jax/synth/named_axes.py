@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 Path = tuple[Any, ...]  # names of attributes and positions in lists
@@ -96,16 +97,14 @@ def mask(leaf: Leaf, sizes: Mapping[str, jax.Array]) -> jax.Array:
     return real
 
 
-def rescale_to_true_fan_in(leaf: Leaf, value: jax.Array, sizes: Mapping[str, Any]) -> jax.Array:
+def rescale_to_true_fan_in(leaf: Leaf, value: np.ndarray, sizes: Mapping[str, int]) -> np.ndarray:
     """Turns weights drawn for the allocated fan-in into weights of the right scale for the true one."""
     if not leaf.fan_in:
         return value
     lengths = dict(zip(leaf.axes, leaf.lengths(sizes), strict=True))
     allocated = dict(zip(leaf.axes, leaf.shape, strict=True))
-    ratio = math.prod(allocated[axis] for axis in leaf.fan_in) / math.prod(
-        jnp.asarray(lengths[axis], jnp.float32) for axis in leaf.fan_in
-    )
-    return value * jnp.sqrt(ratio)
+    ratio = math.prod(allocated[axis] for axis in leaf.fan_in) / math.prod(lengths[axis] for axis in leaf.fan_in)
+    return value * np.float32(math.sqrt(ratio))
 
 
 def install_sizes(module: nnx.Module, names: frozenset[str]) -> None:

@@ -102,6 +102,16 @@ def test_one_lane_has_all_programs_compiled_ahead_and_several_compile_what_they_
     assert not several[0].begun and not several[1].begun
 
 
+def test_a_lane_takes_a_program_that_nobody_has_compiled_before_it_compiles_one_again():
+    lanes = [StandIn(), StandIn()]
+    dealer = Dealer(lanes, lambda note: None)
+    waiting = {program("long", 1, step_s=100.0): candidates(*range(4)), program("short", 1): candidates(*range(4, 8))}
+    for hand in dealer._hands:
+        hand.num_devices = 1  # both have joined
+    list(dealer.train(waiting, PART, task_of, lambda chunk, segment: None))
+    assert {lane.tasks[0].program.structure for lane in lanes} == {("long",), ("short",)}
+
+
 @pytest.mark.parametrize(("step_s", "shared"), [(100.0, True), (0.001, False)])
 def test_a_program_is_compiled_twice_only_where_that_is_worth_it(step_s: float, shared: bool):
     lanes = [StandIn(), StandIn()]
