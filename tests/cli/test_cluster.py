@@ -42,6 +42,7 @@ def test_two_processes_that_meet_through_jax_distributed_give_the_bytes_of_one(t
     assert not (tmp_path / "second").exists()  # one leads and writes
 
 
+@pytest.mark.slow
 def test_a_process_that_was_started_with_another_spec_is_given_no_work(tmp_path: Path):
     first, second = start_two(tmp_path, "--seed", "7")
     assert first.wait(timeout=300) == 0
