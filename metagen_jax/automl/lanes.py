@@ -1,5 +1,6 @@
 """Where chunks are trained: in this process, or in another one that is told over a connection."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection
@@ -51,8 +52,8 @@ class LocalLane:
     def close(self) -> None: ...
 
 
-# What goes over a connection, each a pair: from a worker ("ready", (devices, identity)), ("note", text), ("segment", Segment),
-# ("done", None), ("failed", exception); to it ("train", Task), ("go on", bool), ("end", None).
+# What goes over a connection, each a pair: from a worker ("ready", (devices, identity)), ("note", text),
+# ("segment", Segment), ("done", None), ("failed", exception); to it ("train", Task), ("go on", bool), ("end", None).
 
 
 class RemoteLane:
@@ -98,11 +99,9 @@ class RemoteLane:
 
     def close(self) -> None:
         if self._connection is not None:
-            try:
+            with contextlib.suppress(OSError):  # it has gone already
                 self._connection.send(("end", None))
                 self._connection.close()
-            except OSError:
-                pass  # it has gone already
 
     def _send(self, kind: str, content: Any) -> None:
         try:

@@ -23,16 +23,8 @@ MARKER, LOCK, ORIGIN, SPEC, LOG = "manifest.json", ".lock", "origin.json", "spec
 NOT_HASHED = {MARKER, LOCK, ORIGIN, LOG, "timing.json"}
 DATABASE = "search.sqlite"
 CHECKPOINTS = "checkpoints"  # of trainings under way
-CONTINUED = {
-    LOCK,
-    ORIGIN,
-    SPEC,
-    LOG,
-    CHECKPOINTS,
-    DATABASE,
-    f"{DATABASE}-wal",
-    f"{DATABASE}-shm",
-}  # what an interrupted run leaves
+DATABASE_FILES = {DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"}
+CONTINUED = {LOCK, ORIGIN, SPEC, LOG, CHECKPOINTS} | DATABASE_FILES  # what an interrupted run leaves
 FIRST = {LOCK, f"{ORIGIN}.part", ORIGIN, f"{SPEC}.part"}  # all that may be there before the spec is
 
 

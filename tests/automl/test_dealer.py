@@ -116,16 +116,10 @@ def test_a_lane_takes_a_program_that_nobody_has_compiled_before_it_compiles_one_
 def test_a_program_is_compiled_twice_only_where_that_is_worth_it(step_s: float, shared: bool):
     lanes = [StandIn(), StandIn()]
     dealer = Dealer(lanes, lambda note: None)
-    waiting = {program("a", 1, step_s, compile_s=5.0): candidates(*range(20))}
-
-    def look(chunk: list[Candidate], segment: Segment) -> None:
-        # So that both have joined before the work is gone.
-        assert chunk
-
-    list(dealer.train({program("first", 1): candidates(90), program("second", 1): candidates(91)}, PART, task_of, look))
     for hand in dealer._hands:
-        hand.num_devices = 1
-    list(dealer.train(waiting, PART, task_of, look))
+        hand.num_devices = 1  # both have joined
+    waiting = {program("a", 1, step_s, compile_s=5.0): candidates(*range(20))}
+    list(dealer.train(waiting, PART, task_of, lambda chunk, segment: None))
     assert all(any(task.program.structure == ("a",) for task in lane.tasks) for lane in lanes) == shared
 
 
