@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from metagen_jax.automl import objectives
@@ -223,9 +222,7 @@ class _Runner:
     def _without_search(self, database: RunDatabase) -> SearchResult:
         """One candidate: the largest within the limits, since size is the best single predictor of quality."""
         genotype = self._space.largest_feasible()
-        costs = {
-            name: value[0].item() for name, value in self._space.cost(jnp.asarray(genotype[None]))._asdict().items()
-        }
+        (costs,) = self._space.costs_of(genotype[None])
         only = Candidate(0, 1, genotype, self._space.blueprint(genotype), costs)
         steps = self._spec.search.prototype_steps
         self._progress.stage("prototype", steps)

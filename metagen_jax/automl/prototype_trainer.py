@@ -193,7 +193,8 @@ class PrototypeTrainer:
         model = self._space.cost_models[key]
         executed = {axis: sizes[axis] if axis in model.layer_axes else n for axis, n in shared.allocated.items()}
         true_flops, executed_flops = (
-            float(model({axis: np.array([n]) for axis, n in own.items()}).flops[0]) for own in (sizes, executed)
+            float(model.jitted({axis: np.array([n]) for axis, n in own.items()}).training_flops[0])
+            for own in (sizes, executed)
         )
         step_s = shared.step_s * true_flops / executed_flops
         if shared.compile_s + steps * step_s > steps * shared.step_s:

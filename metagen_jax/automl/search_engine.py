@@ -55,6 +55,7 @@ class ArchitectureSearchEngine:
         self._trainer = trainer
         self._key = key
         self._progress = progress
+        self._violation = jax.jit(space.violation)
         self._strategy = self._build_strategy()
 
     def _build_strategy(self) -> SearchStrategy:
@@ -69,11 +70,16 @@ class ArchitectureSearchEngine:
         return proxy_start(
             strategy,
             self._space.discrete,
-            lambda genotypes: -getattr(self._space.cost(genotypes), search.proxy),
+            self._guess,
             num_initial=round_size,
             num_objectives=num_objectives,
             capacity=capacity,
         )
+
+    def _guess(self, genotypes: jax.Array) -> jax.Array:
+        """`(N,)` float32: less of it is guessed to be better."""
+        costs = self._space.cost(genotypes)
+        return -(costs.params.rounded() if self._search.proxy == "params" else costs.flops)
 
     def run(
         self,
@@ -146,8 +152,8 @@ class ArchitectureSearchEngine:
         if not proposed:
             return [], 0
         rows = np.stack(proposed)
-        costs = jax.tree.map(np.asarray, self._space.cost(jnp.asarray(rows)))
-        feasible = np.asarray(self._space.violation(jnp.asarray(rows))) <= 0
+        costs = self._space.costs_of(rows)
+        feasible = np.asarray(self._violation(rows)) <= 0
         kept = [i for i in range(len(rows)) if feasible[i]]
         candidates = [
             Candidate(
@@ -155,7 +161,7 @@ class ArchitectureSearchEngine:
                 round=number,
                 genotype=rows[i],
                 blueprint=self._space.blueprint(rows[i]),
-                costs={name: values[i].item() for name, values in costs._asdict().items()},
+                costs=costs[i],
             )
             for position, i in enumerate(kept)
         ]

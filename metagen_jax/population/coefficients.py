@@ -14,7 +14,6 @@ import platformdirs
 from scipy.optimize import nnls
 
 SHIPPED = Path(__file__).with_name("coefficients.json")
-TRAINING_FACTOR = 3.0  # forward and backward, in forward passes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,8 +37,8 @@ class Coefficients:
     compile_leaf_s: float
 
     def candidate_step_s(self, flops: Any, memory_bytes: Any) -> Any:
-        """Seconds of one step of a candidate: forward FLOPs of the whole batch, bytes of a training step."""
-        return self.candidate_s + TRAINING_FACTOR * flops * self.flop_s + memory_bytes * self.byte_s
+        """Seconds of one step of a candidate: FLOPs and bytes of it."""
+        return self.candidate_s + flops * self.flop_s + memory_bytes * self.byte_s
 
     def compilation_s(self, num_leaves: int) -> float:
         """Seconds of compiling a program with so many parameter arrays."""
@@ -52,7 +51,7 @@ class Sample:
 
     Attributes:
       width: candidates of a chunk on the device.
-      flops, memory_bytes: of one candidate as it was executed; forward FLOPs of the whole batch.
+      flops, memory_bytes: of one candidate as it was executed, in a training step.
       num_leaves: parameter arrays.
       step_s: of one step of the chunk.
       compile_s: of compiling.
@@ -70,11 +69,11 @@ def fit(samples: Sequence[Sample]) -> Coefficients:
     """Coefficients with the least relative error, none of them negative.
 
     Examples:
-      >>> slow, fast = Sample(1, 1e9, 0, 10, 3.0, 5.0), Sample(1, 1e8, 0, 10, 0.3, 5.0)
+      >>> slow, fast = Sample(1, 1e9, 0, 10, 1.0, 5.0), Sample(1, 1e8, 0, 10, 0.1, 5.0)
       >>> round(fit([slow, fast]).flop_s, 12)
       1e-09
     """
-    work = [(1.0, s.width, s.width * TRAINING_FACTOR * s.flops, s.width * s.memory_bytes) for s in samples]
+    work = [(1.0, s.width, s.width * s.flops, s.width * s.memory_bytes) for s in samples]
     step = _relative_least_squares(work, [s.step_s for s in samples])
     compilation = _relative_least_squares([(1.0, s.num_leaves) for s in samples], [s.compile_s for s in samples])
     return Coefficients(*step, *compilation)

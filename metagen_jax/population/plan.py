@@ -12,7 +12,7 @@ import numpy as np
 from metagen_jax.errors import RunError
 from metagen_jax.population.coefficients import Coefficients
 from metagen_jax.population.modes import LOOP, VMAP
-from metagen_jax.synth.costs import FLOAT_BYTES, CostModel
+from metagen_jax.synth.costs import FLOAT_BYTES, CostModel, exact
 
 SCHEMA_VERSION = 2
 MAX_PROGRAMS = 8  # of one structure
@@ -139,12 +139,9 @@ class StructureFacts:
         return frozenset(axis for leaf in self.cost_model.leaves for axis, _ in leaf.layers)
 
     def work(self, sizes: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """Forward FLOPs of a whole batch and bytes of a training step, `(N,)` float64 each."""
-        costs = self.cost_model(sizes)
-        return (
-            np.asarray(costs.flops, np.float64) * self.cost_model.batch_size,
-            np.asarray(costs.memory_bytes, np.float64),
-        )
+        """FLOPs and bytes of a training step, `(N,)` float64 each."""
+        costs = self.cost_model.jitted(sizes)
+        return np.asarray(costs.training_flops, np.float64), np.asarray(costs.memory_bytes, np.float64)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -276,7 +273,7 @@ class _Packing:
         working = self._bytes.max(axis=1)
         if self._mode == VMAP:
             return working * self._widths
-        params = np.asarray(self._facts.cost_model(self._boxes).params, np.float64)
+        params = exact(self._facts.cost_model.jitted(self._boxes).params).astype(np.float64)
         return working + self._widths * STATE_ARRAYS * FLOAT_BYTES * params
 
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from metagen_jax.spec import ModelSpec
-from metagen_jax.synth.costs import Costs
+from metagen_jax.synth.costs import Costs, Wide, exact
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,19 +32,28 @@ class Limit:
     measure: Callable[[Costs], Any]
     show: Callable[[float], str]
 
+    def measured(self, costs: Costs) -> np.ndarray:
+        """The limited quantity of each candidate, outside of JAX: exact where it is a count."""
+        value = self.measure(costs)
+        return exact(value) if isinstance(value, Wide) else np.asarray(value, np.float64)
+
     @property
     def written(self) -> str:
         return f"{self.label} {'at most' if self.upper else 'at least'} {self.show(self.bound)}"
 
     def excess(self, costs: Costs) -> Any:
         """By how much each candidate breaks the limit, relative to it: 0 where it is kept."""
-        measured = self.measure(costs)
-        beyond = measured - self.bound if self.upper else self.bound - measured
-        return jnp.maximum(beyond, 0).astype(jnp.float32) / max(self.bound, 1e-9)
+        value = self.measure(costs)
+        if isinstance(value, Wide):
+            broken = value.exceeds(int(self.bound)) if self.upper else ~value.exceeds(int(self.bound) - 1)
+            beyond = jnp.where(broken, jnp.maximum(jnp.abs(value.rounded() - self.bound), 1.0), 0.0)
+        else:
+            beyond = jnp.maximum(value - self.bound if self.upper else self.bound - value, 0.0)
+        return beyond.astype(jnp.float32) / max(self.bound, 1e-9)
 
     def nearest(self, measured: np.ndarray) -> str:
         """The value nearest to the bound among candidates that break it."""
-        return self.show(float(measured[np.argmin(np.abs(measured.astype(np.float64) - self.bound))]))
+        return self.show(float(measured[np.argmin(np.abs(measured - self.bound))]))
 
 
 def show_params(count: float) -> str:

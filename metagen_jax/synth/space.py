@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -19,12 +19,11 @@ from metagen_jax.spec import ModelSpec
 from metagen_jax.synth import codegen, named_axes
 from metagen_jax.synth.architecture import Blueprint
 from metagen_jax.synth.choices import choose_family, narrow
-from metagen_jax.synth.costs import CostModel, Costs
+from metagen_jax.synth.costs import CostModel, Costs, Program, build_cost_model, exact
 from metagen_jax.synth.limits import Limit, limits_of
 from metagen_jax.synth.modalities import HYPERPARAMETER, SIZE, STRUCTURE, Dimension, Family, Field, Modality
 from metagen_jax.synth.modalities.base import Dataset
 
-MOST_PARAMS = 2**31 - 1  # parameter counts are int32
 MOST_ENUMERATED = 1_000_000
 NUM_SAMPLED = 200_000
 
@@ -110,6 +109,17 @@ class SearchSpace:
         assert total is not None
         return total
 
+    def costs_of(self, genotypes: np.ndarray) -> list[dict[str, Any]]:
+        """The costs of each of `(N, D)` genotypes as plain numbers, by name."""
+        costs = self._jitted_cost(genotypes)
+        columns = {name: np.asarray(value).tolist() for name, value in costs._asdict().items() if name != "params"}
+        columns = {"params": exact(costs.params).tolist(), **columns}
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+    @functools.cached_property
+    def _jitted_cost(self) -> Callable[[np.ndarray], Costs]:
+        return jax.jit(self.cost)
+
     def violation(self, genotypes: jax.Array) -> jax.Array:
         """How far each of `(N, D)` genotypes is outside the limits: `(N,)` float32, 0 inside, relative to the limit."""
         costs = self.cost(genotypes)
@@ -139,7 +149,7 @@ class SearchSpace:
             genotypes = rng.integers(0, counts, size=(NUM_SAMPLED, len(counts)), dtype=np.int32)
             corners = np.stack([np.zeros(len(counts)), np.array(counts) - 1]).astype(np.int32)
             genotypes = np.concatenate([corners, genotypes])
-        return genotypes, jax.tree.map(np.asarray, jax.jit(self.cost)(genotypes)), exhaustive
+        return genotypes, jax.tree.map(np.asarray, self._jitted_cost(genotypes)), exhaustive
 
     def feasible_share(self) -> tuple[float, bool]:
         """The share of networks within the limits, and whether it was counted rather than sampled.
@@ -162,7 +172,7 @@ class SearchSpace:
     def largest_feasible(self) -> np.ndarray:
         """The genotype of the network with the most parameters within the limits, trained with middling numbers."""
         genotypes, costs, _ = self._survey
-        best = genotypes[np.argmax(np.where(self._within(costs), costs.params, -1))].copy()
+        best = genotypes[np.argmax(np.where(self._within(costs), exact(costs.params), -1))].copy()
         for column, dimension in enumerate(self.dimensions):
             if dimension.kind == HYPERPARAMETER:
                 best[column] = len(dimension.values) // 2
@@ -171,22 +181,22 @@ class SearchSpace:
     def _within(self, costs: Costs) -> np.ndarray:
         """`(N,)` bool, True where every limit is kept."""
         inside = [np.asarray(limit.excess(costs)) <= 0 for limit in self.limits]
-        return np.all(np.stack([np.ones(len(costs.params), bool), *inside]), axis=0)
+        return np.all(np.stack([np.ones(len(costs.flops), bool), *inside]), axis=0)
 
     def _nothing_feasible(self, costs: Costs) -> InfeasibleError:
         inside = [np.asarray(limit.excess(costs)) <= 0 for limit in self.limits]
         lines = ["no network of this search space is within the limits"]
         for number, limit in enumerate(self.limits):
-            rest = np.all(np.stack([np.ones(len(costs.params), bool), *inside[:number], *inside[number + 1 :]]), axis=0)
+            rest = np.all(np.stack([np.ones(len(costs.flops), bool), *inside[:number], *inside[number + 1 :]]), axis=0)
             if inside[number].all() or not rest.any():
                 continue
-            nearest = limit.nearest(np.asarray(limit.measure(costs))[rest])
+            nearest = limit.nearest(limit.measured(costs)[rest])
             where = self.spec.locations.describe(limit.path)
             lines.append(f"  {where}: {limit.written}; with the other limits as they are, the closest is {nearest}")
         if len(lines) == 1:
             lines.append("  Moving one of them is not enough:")
             for limit in self.limits:
-                nearest = limit.nearest(np.asarray(limit.measure(costs)))
+                nearest = limit.nearest(limit.measured(costs))
                 where = self.spec.locations.describe(limit.path)
                 lines.append(f"  {where}: {limit.written}; the closest of the whole space is {nearest}")
         lines.append("  Move a limit, or widen architecture.choices.")
@@ -215,19 +225,13 @@ def build_space(spec: ModelSpec, modality: Modality, dataset: Dataset) -> Search
         source = codegen.program_source(modality, family, structure, largest, fixed, spec.training, spec.seed)
         module = codegen.load_module(source)
         leaves = named_axes.leaves(_abstract(module, family.model_class))
-        if named_axes.param_count(leaves, largest) > MOST_PARAMS:
-            raise spec.error(
-                "architecture.choices",
-                f"the largest network has {named_axes.param_count(leaves, largest):,} parameters",
-                f"Narrow the choices: at most {MOST_PARAMS:,} can be searched.",
-            )
         sources[key] = source
-        cost_models[key] = CostModel(
-            leaves=leaves,
-            terms=family.cost_terms,
-            num_positions=modality.num_positions(family, lengths, structure),
-            num_outputs=modality.num_outputs(lengths, structure),
-            batch_size=spec.training.batch_size,
+        cost_models[key] = build_cost_model(
+            _program(module, modality, family, lengths, spec.training.batch_size),
+            leaves,
+            tuple(largest),
+            fixed=tuple(lengths.values()),
+            causal=family.causal,
             device=spec.constraints.device,
         )
     space = SearchSpace(spec, modality, family, fixed, dimensions, sources, cost_models)
@@ -238,3 +242,21 @@ def build_space(spec: ModelSpec, modality: Modality, dataset: Dataset) -> Search
 def _abstract(module: ModuleType, model_class: str) -> nnx.Module:
     """The model at the sizes of its own `Config`, without any weights."""
     return nnx.eval_shape(lambda: getattr(module, model_class)(module.Config(), nnx.Rngs(0)))
+
+
+def program_of(space: SearchSpace, source: str) -> Program:
+    """What the costs of a structure are counted in, from its text."""
+    lengths = {field.name: field.value for field in space.fixed}
+    return _program(codegen.load_module(source), space.modality, space.family, lengths, space.spec.training.batch_size)
+
+
+def _program(
+    module: ModuleType, modality: Modality, family: Family, lengths: Mapping[str, int], batch_size: int
+) -> Program:
+    """What the costs of a structure are counted in."""
+
+    def build(sizes: Mapping[str, int]) -> nnx.Module:
+        return getattr(module, family.model_class)(dataclasses.replace(module.Config(), **sizes), nnx.Rngs(0))
+
+    batch = tuple(jax.ShapeDtypeStruct(*array) for array in modality.abstract_batch(lengths, batch_size))
+    return Program(build, module.loss_fn, batch, jax.ShapeDtypeStruct(*modality.abstract_example(lengths)))

@@ -2,8 +2,8 @@
 
 import abc
 import dataclasses
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,14 @@ from metagen_jax.data import ImageDataset, TextDataset
 from metagen_jax.spec import ModelSpec
 
 Dataset = ImageDataset | TextDataset
+
+
+class Array(NamedTuple):
+    """Shape and type of an array."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
 
 STRUCTURE, SIZE, HYPERPARAMETER = "structure", "size", "hyperparameter"
 
@@ -70,22 +78,6 @@ class Grid:
 
 
 @dataclasses.dataclass(frozen=True)
-class CostTerms:
-    """What the networks of a family cost beyond the products with their parameters.
-
-    Both are functions of the length of each searched axis, `(N,)` float32 each, and of T, the positions of one example,
-    and give `(N,)` float32. They use operators alone and know nothing of JAX.
-
-    Attributes:
-      flops: of one forward pass over one example, in products of activations with each other.
-      kept: numbers kept for the backward pass, for each position.
-    """
-
-    flops: Callable[[Mapping[str, Any], int], Any]
-    kept: Callable[[Mapping[str, Any], int], Any]
-
-
-@dataclasses.dataclass(frozen=True)
 class Family:
     """A kind of network whose members differ in size and in a few words of text.
 
@@ -98,7 +90,6 @@ class Family:
       width: the axis of the residual stream, which norms divide by.
       parameter: one of its parameters as documents show it.
       parallel: axes that a large network may be divided along over several devices.
-      cost_terms: what it costs beyond its parameters' products.
       causal: whether a position may only look back.
       grid: how it divides an image; None if it reads no images.
     """
@@ -111,7 +102,6 @@ class Family:
     width: str
     parameter: str
     parallel: tuple[str, ...]
-    cost_terms: CostTerms
     causal: bool = False
     grid: Grid | None = None
 
@@ -150,12 +140,12 @@ class Modality(abc.ABC):
         """The values of a structural dimension that are searched when the spec does not name any."""
 
     @abc.abstractmethod
-    def num_positions(self, family: Family, fixed: Mapping[str, int], structure: Mapping[str, Any]) -> int:
-        """The number of positions T that one example occupies in the residual stream."""
+    def abstract_batch(self, fixed: Mapping[str, int], batch_size: int) -> tuple[Array, ...]:
+        """What `train_batch` gives: the shapes and types that a training step reads."""
 
     @abc.abstractmethod
-    def num_outputs(self, fixed: Mapping[str, int], structure: Mapping[str, Any]) -> int:
-        """The number of positions of an example at which the head is applied."""
+    def abstract_example(self, fixed: Mapping[str, int]) -> Array:
+        """What the model is called with to answer one example, as a batch of one."""
 
     @abc.abstractmethod
     def train_arrays(self, dataset: Dataset) -> tuple[np.ndarray, ...]:

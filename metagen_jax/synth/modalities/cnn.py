@@ -1,24 +1,7 @@
 """A convolutional network: residual blocks of 3 x 3 convolutions on a grid of positions."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from metagen_jax.synth.modalities.base import HYPERPARAMETER, SIZE, STRUCTURE, CostTerms, Dimension, Family, Grid
+from metagen_jax.synth.modalities.base import HYPERPARAMETER, SIZE, STRUCTURE, Dimension, Family, Grid
 from metagen_jax.synth.modalities.parts import INITIALIZER, NORM, WARMUP_STEPS, WEIGHT_DECAY
-
-
-def _no_flops(sizes: Mapping[str, Any], num_positions: int) -> Any:
-    """Every product of a convolution is one with a parameter."""
-    return 0.0
-
-
-def _kept(sizes: Mapping[str, Any], num_positions: int) -> Any:
-    # Of what each convolution reads: nine neighbours, itself, its norm or activation and the values inside of these. Of
-    # the block that the backward pass is at: gradients of most of these. Rounded up so that it errs on the large side:
-    # 1.0 to 1.3 times what XLA allocates on a CPU, from 7 x 7 to 14 x 14 positions.
-    block = sizes["width"] + sizes["hidden"]
-    return 13 * sizes["num_layers"] * block + 10 * block
-
 
 CNN = Family(
     name="cnn",
@@ -46,6 +29,5 @@ CNN = Family(
     width="width",
     parameter='axes=("width", "num_classes"), fan_in=("width",)',
     parallel=("hidden",),
-    cost_terms=CostTerms(flops=_no_flops, kept=_kept),
     grid=Grid("stride", smallest=1, fewest=4, usual=8),
 )

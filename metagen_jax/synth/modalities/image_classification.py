@@ -9,9 +9,9 @@ import numpy as np
 from metagen_jax.data import ImageDataset, majority_accuracy
 from metagen_jax.errors import DataError
 from metagen_jax.spec import ModelSpec
-from metagen_jax.synth.modalities.base import STRUCTURE, Dataset, Dimension, Family, Field, Grid, Modality
+from metagen_jax.synth.modalities.base import STRUCTURE, Array, Dataset, Dimension, Family, Field, Grid, Modality
 from metagen_jax.synth.modalities.cnn import CNN
-from metagen_jax.synth.modalities.transformer import BLOCK_FRAGMENTS, COST_TERMS, DIMENSIONS, PARALLEL, PARAMETER, WIDTH
+from metagen_jax.synth.modalities.transformer import BLOCK_FRAGMENTS, DIMENSIONS, PARALLEL, PARAMETER, WIDTH
 
 VIT = Family(
     name="vit",
@@ -22,7 +22,6 @@ VIT = Family(
     width=WIDTH,
     parameter=PARAMETER,
     parallel=PARALLEL,
-    cost_terms=COST_TERMS,
     grid=Grid("patch_size", smallest=2, fewest=2, usual=4),
 )
 
@@ -66,11 +65,13 @@ class ImageClassification(Modality):
         grid = _grid(family)
         return (grid.usual_side(fixed["image_size"]),) if dimension.name == grid.name else dimension.values
 
-    def num_positions(self, family: Family, fixed: Mapping[str, int], structure: Mapping[str, Any]) -> int:
-        return (fixed["image_size"] // structure[_grid(family).name]) ** 2
+    def abstract_batch(self, fixed: Mapping[str, int], batch_size: int) -> tuple[Array, ...]:
+        side, channels = fixed["image_size"], fixed["channels"]
+        return Array((batch_size, side, side, channels), np.dtype(np.uint8)), Array((batch_size,), np.dtype(np.int32))
 
-    def num_outputs(self, fixed: Mapping[str, int], structure: Mapping[str, Any]) -> int:
-        return 1
+    def abstract_example(self, fixed: Mapping[str, int]) -> Array:
+        side = fixed["image_size"]
+        return Array((1, side, side, fixed["channels"]), np.dtype(np.float32))
 
     def train_arrays(self, dataset: Dataset) -> tuple[np.ndarray, ...]:
         assert isinstance(dataset, ImageDataset)

@@ -9,8 +9,8 @@ import numpy as np
 from metagen_jax.data import TextDataset, bigram_bits_per_character
 from metagen_jax.errors import DataError
 from metagen_jax.spec import ModelSpec
-from metagen_jax.synth.modalities.base import Dataset, Dimension, Family, Field, Modality
-from metagen_jax.synth.modalities.transformer import BLOCK_FRAGMENTS, COST_TERMS, DIMENSIONS, PARALLEL, PARAMETER, WIDTH
+from metagen_jax.synth.modalities.base import Array, Dataset, Dimension, Family, Field, Modality
+from metagen_jax.synth.modalities.transformer import BLOCK_FRAGMENTS, DIMENSIONS, PARALLEL, PARAMETER, WIDTH
 
 DECODER_TRANSFORMER = Family(
     name="decoder_transformer",
@@ -21,7 +21,6 @@ DECODER_TRANSFORMER = Family(
     width=WIDTH,
     parameter=PARAMETER,
     parallel=PARALLEL,
-    cost_terms=COST_TERMS,
     causal=True,
 )
 
@@ -65,11 +64,12 @@ class TextGeneration(Modality):
     def default_structure(self, family: Family, fixed: Mapping[str, int], dimension: Dimension) -> tuple[Any, ...]:
         return dimension.values
 
-    def num_positions(self, family: Family, fixed: Mapping[str, int], structure: Mapping[str, Any]) -> int:
-        return fixed["context"]
+    def abstract_batch(self, fixed: Mapping[str, int], batch_size: int) -> tuple[Array, ...]:
+        window = Array((batch_size, fixed["context"]), np.dtype(np.int32))
+        return window, window
 
-    def num_outputs(self, fixed: Mapping[str, int], structure: Mapping[str, Any]) -> int:
-        return fixed["context"]
+    def abstract_example(self, fixed: Mapping[str, int]) -> Array:
+        return Array((1, fixed["context"]), np.dtype(np.int32))
 
     def train_arrays(self, dataset: Dataset) -> tuple[np.ndarray, ...]:
         assert isinstance(dataset, TextDataset)

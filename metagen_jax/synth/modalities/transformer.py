@@ -1,9 +1,6 @@
-"""Choices, fragments and costs that every transformer family shares."""
+"""Choices, fragments and axes that every transformer family shares."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from metagen_jax.synth.modalities.base import HYPERPARAMETER, SIZE, STRUCTURE, CostTerms, Dimension
+from metagen_jax.synth.modalities.base import HYPERPARAMETER, SIZE, STRUCTURE, Dimension
 from metagen_jax.synth.modalities.parts import INITIALIZER, NORM, WARMUP_STEPS, WEIGHT_DECAY
 
 BLOCK_FRAGMENTS = (
@@ -28,21 +25,6 @@ DIMENSIONS = (
 )
 
 
-def _attention_flops(sizes: Mapping[str, Any], num_positions: int) -> Any:
-    """Scores, and mixing the values by them."""
-    return 4.0 * num_positions**2 * sizes["num_heads"] * sizes["head_dim"] * sizes["num_layers"]
-
-
-def _kept(sizes: Mapping[str, Any], num_positions: int) -> Any:
-    # The stream, its norm and a product, twice; query, key, value, what they mix to and a transposed copy; scores before
-    # and after the softmax and their difference; the feed-forward network before, inside and after its activation.
-    # Rounded up so that it errs on the large side: 1.0 to 1.2 times what XLA allocates for the shipped specs on a CPU.
-    heads, width = sizes["num_heads"], sizes["d_model"]
-    block = 6 * width + 5 * heads * sizes["head_dim"] + 3 * heads * num_positions + 4 * sizes["d_ff"]
-    return sizes["num_layers"] * block + 4 * width
-
-
 WIDTH = "d_model"
 PARAMETER = 'axes=("d_model", "d_ff"), fan_in=("d_model",)'
 PARALLEL = ("d_ff", "num_heads")
-COST_TERMS = CostTerms(flops=_attention_flops, kept=_kept)

@@ -1,0 +1,116 @@
+"""Are the costs of random networks those that XLA counts in the rendered programs?
+
+    python experiments/costs/run.py                    # 500 candidates over all families, about half an hour
+    python experiments/costs/run.py --candidates 6     # a short form
+
+Parameters against the count of the rendered model; FLOPs of a forward pass and of the gradients of a batch against XLA's
+cost analysis of the plain program, as written and after optimisation (layers are unrolled in it, so there are no loops
+to account for); memory against XLA's memory analysis of a whole training step. Writes results/costs.json.
+"""
+
+import argparse
+import datetime
+import json
+import platform
+import shlex
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # wherever the script is started
+
+import jax
+import numpy as np
+
+from experiments.costs.counted import Counted, count
+from metagen_jax.automl.pipeline import prepare
+from metagen_jax.automl.run_folder import versions
+from metagen_jax.spec import load_spec
+from metagen_jax.synth.space import SearchSpace
+
+ROOT = Path(__file__).parents[2]
+WORDS = "norm: [rms, layer], activation: [gelu, relu, silu]"
+# Each family with the widest choice of sizes, by steps that are no multiples of anything.
+SPACES = {
+    "vit": ("image_vit_classification", f"{{{WORDS}, patch_size: [2, 4, 7], d_model: [12, 20, 32, 48, 76, 100, 128]}}"),
+    "cnn": ("image_digits_cnn", f"{{{WORDS}, stride: [1, 2], width: [10, 16, 24, 40, 64], hidden: [12, 20, 36, 64]}}"),
+    "decoder_transformer": ("text_char_lm", f"{{{WORDS}, d_model: [12, 20, 32, 48, 76, 100, 128]}}"),
+}
+MEASURES = {
+    "flops": "flops",
+    "training_flops": "training_flops",
+    "training_flops_compiled": "training_flops",
+    "memory_bytes": "memory_bytes",
+}
+
+
+def space_of(family: str) -> SearchSpace:
+    name, choices = SPACES[family]
+    overrides = (f"architecture.choices={choices}", "constraints.parameter_budget={}")
+    return prepare(load_spec(ROOT / "specs" / f"{name}.yaml", overrides)).space
+
+
+def measure(family: str, candidates: int, seed: int) -> list[dict[str, Any]]:
+    """One row a candidate: what was predicted and what XLA has."""
+    space = space_of(family)
+    counts = space.discrete.num_choices
+    genotypes = np.random.default_rng(seed).integers(0, counts, size=(candidates, len(counts)), dtype=np.int32)
+    rows = []
+    for number, (genotype, predicted) in enumerate(zip(genotypes, space.costs_of(genotypes), strict=True), 1):
+        blueprint = space.blueprint(genotype)
+        rows.append(_row(blueprint.structure | blueprint.sizes, predicted, count(space, blueprint)))
+        print(f"{family} {number}/{candidates}", file=sys.stderr, flush=True)
+    return rows
+
+
+def _row(choices: Mapping[str, Any], predicted: Mapping[str, Any], xla: Counted) -> dict[str, Any]:
+    ratios = {name: round(predicted[of] / getattr(xla, name), 5) for name, of in MEASURES.items()}
+    return {**choices, "params": predicted["params"], "params_equal": predicted["params"] == xla.params, **ratios}
+
+
+def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The figures that count, over the rows of a family or of all."""
+    found: dict[str, Any] = {"candidates": len(rows), "params_equal": sum(row["params_equal"] for row in rows)}
+    for name in MEASURES:
+        ratios = np.array([row[name] for row in rows])
+        found[name] = {
+            "median_error": round(float(np.median(np.abs(ratios - 1))), 5),
+            "smallest_ratio": float(ratios.min()),
+            "largest_ratio": float(ratios.max()),
+            "within_20_percent": round(float(np.mean(np.abs(ratios - 1) <= 0.2)), 4),
+        }
+    return found
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Compares predicted costs with XLA's analyses.")
+    parser.add_argument("--candidates", type=int, default=500, help="over all families (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the candidates (default: %(default)s)")
+    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results", help="folder for the JSON")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    options, started = parse(arguments), time.monotonic()
+    shares = np.diff(np.linspace(0, options.candidates, len(SPACES) + 1).round().astype(int))
+    rows = {family: measure(family, int(n), options.seed) for family, n in zip(SPACES, shares, strict=True)}
+    result = {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "command": shlex.join(["python", "experiments/costs/run.py", *sys.argv[1:]]),
+        "machine": f"{platform.machine()}, {jax.default_backend()}",
+        "versions": versions(),
+        "seed": options.seed,
+        "seconds": round(time.monotonic() - started, 1),
+        "all": summary([row for family in rows.values() for row in family]),
+        **{family: summary(own) for family, own in rows.items()},
+        "rows": rows,
+    }
+    options.results.mkdir(parents=True, exist_ok=True)
+    (options.results / "costs.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps({name: result[name] for name in ("all", *SPACES)}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,244 @@
+"""The costs of one structure as functions of its sizes, counted in the program that is trained."""
+
+import dataclasses
+import functools
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from metagen_jax.synth.costs import memory, wide
+from metagen_jax.synth.costs.latency import DEVICES, Effort, predicted_ms
+from metagen_jax.synth.costs.operations import Trace, trace
+from metagen_jax.synth.costs.polynomials import Polynomial, evaluate, rulers_for
+from metagen_jax.synth.costs.wide import Wide
+from metagen_jax.synth.costs.work import work_of
+from metagen_jax.synth.named_axes import Leaf
+
+FLOAT_BYTES = 4
+OPTIMIZER_ARRAYS = 2  # AdamW keeps two moments of each weight
+REUSE = 1.05  # of memory that a compiler cannot use again, because what becomes free is of another size
+
+
+class Costs(NamedTuple):
+    """Costs of N networks, every field `(N,)`.
+
+    Attributes:
+      params: exact.
+      flops: float32, of one forward pass over one example; a multiply and an add are two, everything counts.
+      training_flops: float32, of the loss of a batch and its gradients.
+      memory_bytes: float32, of a training step at its peak: weights, gradients, AdamW's moments, activations.
+      optimizer_bytes: float32, of AdamW's moments.
+      cache_bytes: float32, of the keys and values of a full context; 0 where nothing is generated.
+      inference_bytes: float32, of answering one example: weights, activations, keys and values.
+      latency_ms: float32, predicted for one example on the spec's device.
+    """
+
+    params: Wide
+    flops: Any
+    training_flops: Any
+    memory_bytes: Any
+    optimizer_bytes: Any
+    cache_bytes: Any
+    inference_bytes: Any
+    latency_ms: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """What is counted: the functions of a structure, and examples of what goes in.
+
+    Attributes:
+      build: lengths of the searched axes to the model; called under `nnx.eval_shape`.
+      loss: model and a batch to a number.
+      batch: what a training step reads, abstract.
+      example: what the model is called with to answer one example, abstract.
+    """
+
+    build: Callable[[Mapping[str, int]], nnx.Module]
+    loss: Callable[..., Any]
+    batch: tuple[jax.ShapeDtypeStruct, ...]
+    example: jax.ShapeDtypeStruct
+
+
+@dataclasses.dataclass(frozen=True)
+class ByDepth:
+    """A quantity that each further layer adds the same to.
+
+    Attributes:
+      depth: the axis that counts the layers.
+      one, two, three: its values at so many layers.
+    """
+
+    depth: str
+    one: tuple[Polynomial, ...]
+    two: tuple[Polynomial, ...]
+    three: tuple[Polynomial, ...]
+
+    def __call__(self, sizes: Mapping[str, Any]) -> Any:
+        """The largest of the polynomials at lengths that are `(N,)` float32."""
+        one, two, three = (evaluate(each, sizes).max(axis=0) for each in (self.one, self.two, self.three))
+        depth = sizes[self.depth]
+        return jnp.where(depth < 1.5, one, two + (depth - 2) * (three - two))
+
+
+@dataclasses.dataclass(frozen=True)
+class CostModel:
+    """The costs of one structure.
+
+    Attributes:
+      leaves: the parameters at the largest sizes of the space.
+      cached: those among them whose products are kept while a text is generated.
+      positions: of one example, of which each has its keys and values.
+      device: a key of `DEVICES`.
+      forward, training: FLOPs of one example, of a batch.
+      answering, learning: bytes at the peak beside the weights.
+      batch_bytes: of what a training step reads.
+      effort: what the latency is predicted from, by the names of `Effort`.
+    """
+
+    leaves: tuple[Leaf, ...]
+    cached: tuple[Leaf, ...]
+    positions: int
+    device: str
+    forward: ByDepth
+    training: ByDepth
+    answering: ByDepth
+    learning: ByDepth
+    batch_bytes: int
+    effort: Mapping[str, ByDepth]
+
+    @functools.cached_property
+    def layer_axes(self) -> tuple[str, ...]:
+        """The axes that count layers."""
+        return tuple(dict.fromkeys(axis for leaf in self.leaves for axis, _ in leaf.layers))
+
+    def __call__(self, sizes: Mapping[str, Any]) -> Costs:
+        """Returns the costs; every entry of `sizes` is `(N,)` int32."""
+        params = count_params(self.leaves, sizes)
+        real = {axis: jnp.asarray(length).astype(jnp.float32) for axis, length in sizes.items()}
+        weights = FLOAT_BYTES * params.rounded()
+        cache = (
+            FLOAT_BYTES
+            * self.positions
+            * sum((_per_position(leaf, real) for leaf in self.cached), jnp.zeros_like(weights))
+        )
+        effort = self.effort_of(real, weights)
+        optimizer = OPTIMIZER_ARRAYS * weights
+        return Costs(
+            params=params,
+            flops=self.forward(real),
+            training_flops=self.training(real),
+            memory_bytes=weights + optimizer + self.batch_bytes + REUSE * self.learning(real),
+            optimizer_bytes=optimizer,
+            cache_bytes=cache,
+            inference_bytes=weights + cache + REUSE * self.answering(real),
+            latency_ms=predicted_ms(effort, DEVICES[self.device]),
+        )
+
+    @functools.cached_property
+    def jitted(self) -> Callable[[Mapping[str, Any]], Costs]:
+        """The same, compiled."""
+        return jax.jit(self.__call__)
+
+    def effort_of(self, real: Mapping[str, Any], weights: Any) -> Effort:
+        """What the latency depends on, from `(N,)` float32 lengths and bytes of weights."""
+        parts = {name: quantity(real) for name, quantity in self.effort.items()}
+        return Effort(**parts | {"moved_bytes": parts["moved_bytes"] + weights})
+
+
+def count_params(leaves: Sequence[Leaf], sizes: Mapping[str, Any]) -> Wide:
+    """Counts the parameters of networks exactly; `sizes` are `(N,)` int32, or integers.
+
+    The layers of a list are alike: their parameters are counted once and multiplied.
+    """
+    total = wide.product([0])
+    alike: dict[Any, Leaf] = {}
+    for leaf in leaves:
+        inside = len(leaf.list_path)
+        alike.setdefault(leaf.path[:inside] + leaf.path[inside + 1 :] if leaf.layers else leaf.path, leaf)
+    for leaf in alike.values():
+        layers = [sizes[axis] for axis, _ in leaf.layers]
+        total = total + wide.product([*leaf.lengths(sizes), *layers])
+    return total
+
+
+def build_cost_model(
+    program: Program,
+    leaves: tuple[Leaf, ...],
+    searched: Sequence[str],
+    *,
+    fixed: Sequence[int],
+    causal: bool,
+    device: str,
+) -> CostModel:
+    """Counts the costs in the program itself, traced at three depths.
+
+    Args:
+      leaves: the parameters at the largest sizes of the space.
+      searched: the axes whose lengths are searched.
+      fixed: numbers that come up in shapes and are no searched axis.
+      causal: whether a text is generated, position after position.
+    Raises:
+      ValueError: layers are not counted by one axis, or the program has a loop in it.
+    """
+    depths = tuple(dict.fromkeys(axis for leaf in leaves for axis, _ in leaf.layers))
+    if len(depths) != 1:
+        raise ValueError(f"layers are counted by {depths or 'no axis'}: costs need exactly one")
+    (depth,) = depths
+    rulers = rulers_for(tuple(axis for axis in searched if axis != depth), (*_numbers(program), *fixed))
+    traces = [_traces(program, dict(rulers.lengths) | {depth: d}) for d in (1, 2, 3)]
+    forward, training = [answer for answer, _ in traces], [learn for _, learn in traces]
+
+    def by_depth(traces: Sequence[Trace], count: Callable[[Trace], Polynomial | tuple[Polynomial, ...]]) -> ByDepth:
+        one, two, three = [each if isinstance(each, tuple) else (each,) for each in map(count, traces)]
+        return ByDepth(depth, one, two, three)
+
+    work = {id(each): work_of(each, rulers) for each in (*forward, *training)}
+    cached = [leaf for leaf in leaves if causal and leaf.path[-1] in ("key", "value")]
+    return CostModel(
+        leaves=leaves,
+        cached=tuple(cached),
+        positions=program.example.shape[1] if causal else 0,
+        device=device,
+        forward=by_depth(forward, lambda each: work[id(each)].flops),
+        training=by_depth(training, lambda each: work[id(each)].flops),
+        answering=by_depth(forward, lambda each: memory.peaks(each, rulers)),
+        learning=by_depth(training, lambda each: memory.peaks(each, rulers)),
+        batch_bytes=sum(int(np.prod(each.shape)) * each.dtype.itemsize for each in program.batch),
+        effort={
+            "kernels": by_depth(forward, lambda each: rulers.constant(memory.num_stored(each))),
+            "product_flops": by_depth(forward, lambda each: work[id(each)].product_flops),
+            "other_flops": by_depth(forward, lambda each: work[id(each)].flops - work[id(each)].product_flops),
+            "transcendentals": by_depth(forward, lambda each: work[id(each)].transcendentals),
+            "moved_bytes": by_depth(forward, lambda each: memory.product_bytes(each, rulers)),
+        },
+    )
+
+
+def _traces(program: Program, sizes: Mapping[str, int]) -> tuple[Trace, Trace]:
+    """Answering one example, and the gradients of a batch, of the network of these sizes."""
+    graph, params = nnx.split(nnx.eval_shape(lambda: program.build(sizes)))
+
+    def answer(params: Any, example: Any) -> Any:
+        return nnx.merge(graph, params)(example)
+
+    def learn(params: Any, *batch: Any) -> Any:
+        return jax.value_and_grad(lambda weights: program.loss(nnx.merge(graph, weights), *batch))(params)
+
+    return trace(answer, params, program.example), trace(learn, params, *program.batch)
+
+
+def _numbers(program: Program) -> tuple[int, ...]:
+    return tuple(itertools.chain.from_iterable(each.shape for each in (*program.batch, program.example)))
+
+
+def _per_position(leaf: Leaf, sizes: Mapping[str, Any]) -> Any:
+    """Numbers that a layer's product with a parameter has for each position; 0 where the layer is not there."""
+    lengths = dict(zip(leaf.axes, leaf.lengths(sizes), strict=True))
+    outgoing = [length for axis, length in lengths.items() if axis not in leaf.fan_in]
+    return functools.reduce(lambda a, b: a * b, outgoing) * leaf.present(sizes)

@@ -1,0 +1,97 @@
+"""Costs are those of the rendered program: parameters exactly, FLOPs and memory as XLA has them."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments.costs.counted import Counted, count
+from metagen_jax.automl.pipeline import prepare
+from metagen_jax.spec import load_spec
+from metagen_jax.synth.costs import FLOAT_BYTES, build_cost_model
+from metagen_jax.synth.costs.polynomials import Rulers, rulers_for
+from metagen_jax.synth.space import SearchSpace, program_of
+from tests.runs import ROOT
+
+SPECS = {
+    "vit": ("image_digits_demo.yaml", ()),
+    "cnn": ("image_digits_cnn.yaml", ()),
+    "decoder_transformer": ("text_char_lm.yaml", ("constraints.context_window=24", "training.batch_size=4")),
+}
+
+
+@pytest.fixture(scope="module", params=list(SPECS))
+def space(request: pytest.FixtureRequest) -> SearchSpace:
+    name, overrides = SPECS[request.param]
+    words = "architecture.choices={norm: [layer], activation: [relu, silu]}"
+    return prepare(load_spec(ROOT / "specs" / name, (words, "constraints.parameter_budget={}", *overrides))).space
+
+
+@pytest.fixture(scope="module")
+def counted(space: SearchSpace) -> list[tuple[Mapping[str, Any], Counted]]:
+    counts = space.discrete.num_choices
+    genotypes = np.random.default_rng(5).integers(0, counts, size=(2, len(counts)), dtype=np.int32)
+    return list(zip(space.costs_of(genotypes), [count(space, space.blueprint(g)) for g in genotypes], strict=True))
+
+
+def test_parameters_are_counted_exactly(counted: list[tuple[Mapping[str, Any], Counted]]):
+    assert all(predicted["params"] == xla.params for predicted, xla in counted)
+
+
+def test_flops_are_those_of_xla(counted: list[tuple[Mapping[str, Any], Counted]]):
+    for predicted, xla in counted:
+        assert predicted["flops"] == pytest.approx(xla.flops, rel=0.005)
+        assert predicted["training_flops"] == pytest.approx(xla.training_flops, rel=0.005)
+        assert predicted["training_flops"] == pytest.approx(xla.training_flops_compiled, rel=0.1)
+
+
+def test_memory_is_within_a_fifth_of_what_xla_allocates_and_rarely_below(
+    counted: list[tuple[Mapping[str, Any], Counted]],
+):
+    for predicted, xla in counted:
+        assert 0.9 < predicted["memory_bytes"] / xla.memory_bytes < 1.2
+
+
+def test_the_cache_holds_keys_and_values_of_every_position(space: SearchSpace):
+    sizes = {"num_layers": 3, "num_heads": 2, "head_dim": 8, "d_model": 16, "d_ff": 32}
+    sizes |= {"width": 16, "hidden": 16}
+    model = next(iter(space.cost_models.values()))
+    costs = model({axis: jnp.array([sizes[axis]]) for axis in space.largest})
+    context = space.spec.constraints.context_window or 0
+    expected = 2 * 3 * 2 * 8 * context * FLOAT_BYTES
+    assert float(costs.cache_bytes[0]) == expected
+    assert float(costs.optimizer_bytes[0]) == 2 * FLOAT_BYTES * int(costs.params.low[0])
+    assert float(costs.inference_bytes[0]) > expected + FLOAT_BYTES * int(costs.params.low[0])
+
+
+def test_other_rulers_give_the_same_costs(space: SearchSpace, monkeypatch: pytest.MonkeyPatch):
+    """Every length that comes up in the program is a product of axes and fixed numbers, so it is recognised."""
+
+    def others(axes: tuple[str, ...], fixed: Any) -> Rulers:
+        return rulers_for(axes, fixed, skip=7)
+
+    (source, model), *_ = ((space.sources[key], model) for key, model in space.cost_models.items())
+    monkeypatch.setattr("metagen_jax.synth.costs.model.rulers_for", others)
+    again = build_cost_model(
+        program_of(space, source),
+        model.leaves,
+        tuple(space.largest),
+        fixed=tuple(field.value for field in space.fixed),
+        causal=space.family.causal,
+        device=model.device,
+    )
+    assert dataclasses.asdict(again) == dataclasses.asdict(model)
+
+
+def test_a_network_of_billions_of_parameters_is_counted_exactly():
+    space = prepare(load_spec(ROOT / "specs" / "text_char_lm.yaml", ("constraints.parameter_budget={}",))).space
+    model = next(iter(space.cost_models.values()))
+    sizes = {"d_model": 16_384, "num_layers": 3, "num_heads": 128, "head_dim": 128, "d_ff": 65_536}
+    d, layers, inner, d_ff = 16_384, 3, 128 * 128, 65_536
+    vocabulary, context = (field.value for field in space.fixed)
+    expected = layers * (4 * d * inner + 2 * d * d_ff + 2 * d) + (2 * vocabulary + context + 1) * d
+    costs = model({axis: jnp.array([length]) for axis, length in sizes.items()})
+    assert (int(costs.params.high[0]) << 32) + int(costs.params.low[0]) == expected
