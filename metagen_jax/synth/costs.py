@@ -42,12 +42,15 @@ class Costs(NamedTuple):
       flops: float32, of one forward pass over one example; a multiply and an add are two.
       memory_bytes: float32, estimate for one training step: weights and their updates, gradients, AdamW's
         moments, kept activations.
+      inference_bytes: float32, estimate for one answer: weights, activations of one layer, and for a causal network the
+        keys and values of a full context.
       latency_ms: float32, estimate for one example on the spec's device.
     """
 
     params: Any
     flops: Any
     memory_bytes: Any
+    inference_bytes: Any
     latency_ms: Any
 
 
@@ -62,6 +65,7 @@ class CostModel:
       num_outputs: positions at which the head is applied.
       batch_size: examples in a training step.
       device: a key of `DEVICES`.
+      causal: whether keys and values of earlier positions are kept between answers.
     """
 
     leaves: tuple[Leaf, ...]
@@ -70,6 +74,7 @@ class CostModel:
     num_outputs: int
     batch_size: int
     device: str
+    causal: bool
 
     @functools.cached_property
     def layer_axes(self) -> tuple[str, ...]:
@@ -87,6 +92,10 @@ class CostModel:
                 flops = flops + 2.0 * positions * named_axes.param_count((leaf,), real)
         activations = self.batch_size * self.num_positions * self.terms.kept(real, self.num_positions)
         layers = sum(real[axis] for axis in self.layer_axes)
+        one_layer = real | dict.fromkeys(self.layer_axes, 1.0)
+        answering = self.num_positions * self.terms.kept(one_layer, self.num_positions)
+        if self.causal:
+            answering = answering + 2 * self.num_positions * layers * real["num_heads"] * real["head_dim"]
         weights = jnp.asarray(params, jnp.float32)
         device = DEVICES[self.device]
         busy = jnp.maximum(flops / device.flops_per_s, FLOAT_BYTES * weights / device.bytes_per_s)
@@ -94,5 +103,6 @@ class CostModel:
             params=params,
             flops=flops,
             memory_bytes=FLOAT_BYTES * (5 * weights + activations),
+            inference_bytes=FLOAT_BYTES * (weights + answering),
             latency_ms=1000.0 * (busy + layers * device.overhead_s),
         )

@@ -228,7 +228,8 @@ def build_space(spec: ModelSpec, modality: Modality, dataset: Dataset) -> Search
             num_positions=modality.num_positions(family, lengths, structure),
             num_outputs=modality.num_outputs(lengths, structure),
             batch_size=spec.training.batch_size,
-            device=spec.constraints.device,
+            device=spec.constraints.device_kind,
+            causal=family.causal,
         )
     space = SearchSpace(spec, modality, family, fixed, dimensions, sources, cost_models)
     space.feasible_share()
