@@ -20,6 +20,7 @@ from metagen_jax.cli.environment import DEFAULT_HOST_DEVICES, free_memory_bytes,
 from metagen_jax.cli.workers import default_workers, worker_processes
 from metagen_jax.errors import OutputError, SpecError
 from metagen_jax.spec import ModelSpec, json_schema, load_spec
+from metagen_jax.spec.summary import limits_line, target_line
 from metagen_jax.spec.units import parse_bytes, parse_duration_ms
 from metagen_jax.synth.choices import check_choices
 from metagen_jax.synth.modalities import modality_of
@@ -241,12 +242,14 @@ def validate(
     specs: Annotated[list[Path], typer.Argument(help="YAML files to check.", show_default=False)],
     set_: SetOption = None,
 ) -> None:
-    """Check specs without building anything; says what is wrong in each, with line and remedy."""
+    """Check specs without building anything: the limits of each in numbers, or what is wrong, with line and remedy."""
     failed = False
     for path in specs:
         try:
             spec = _load(path, set_ or [])
+            target = target_line(spec)
             print(f"{path}: valid ({spec.name}-{spec.hash})")
+            print(f"  limits: {limits_line(spec)}" + (f"\n  target: {target}" if target else ""))
         except SpecError as error:
             failed = True
             print(f"error: {error}", file=sys.stderr)
@@ -422,7 +425,7 @@ def _overview(call: Call, prepared: "Prepared", options: "Options") -> list[str]
     searched = ", ".join(f"{d.name} {_span(d.values)}" for d in space.dimensions if len(d.values) > 1)
     fixed = ", ".join(f"{d.name} {d.values[0]}" for d in space.dimensions if len(d.values) == 1)
     changed = f" with {', '.join(call.overrides)}" if call.overrides else ""
-    limits = "; ".join(limit.written for limit in space.limits) or "none"
+    target = target_line(spec)
     devices = f"{options.num_devices or len(jax.devices())} x {jax.devices()[0].device_kind}"
     free = f", {memory / 1e9:.1f} GB of memory free" if memory is not None else ""
     return [
@@ -433,7 +436,8 @@ def _overview(call: Call, prepared: "Prepared", options: "Options") -> list[str]
         f"family   {space.family.title}; searched: {searched}",
         f"         fixed: {fixed}",
         *(f"numbers  {line}" for line in _numbers_note(spec.training.precision, jax.default_backend())),
-        f"limits   {limits}",
+        f"limits   {limits_line(spec)}",
+        *([f"target   {target}"] if target else []),
         f"space    {space.size:,} candidates, {_percent(share)} of the networks within the limits{'' if counted else ' (sampled)'}",
         f"plan     {summary(prepared, options)}",
     ]

@@ -13,6 +13,7 @@ from metagen_jax.spec.model_spec import (
     Objective,
     Outputs,
     Search,
+    Target,
     Task,
     Training,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "Objective",
     "Outputs",
     "Search",
+    "Target",
     "Task",
     "Training",
     "json_schema",

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import PurePath
 
+from metagen_jax.spec import units
+from metagen_jax.spec.devices import memory_of
 from metagen_jax.spec.locations import Problem, show
 from metagen_jax.spec.schema import (
     DIRECTIONS,
@@ -130,6 +132,36 @@ def check_parameter_budget(spec: SpecFile) -> Iterator[Problem]:
         yield Problem(("constraints", "parameter_budget"), problem, "Swap the two, or remove one.")
 
 
+def check_memory_of_parameters(spec: SpecFile) -> Iterator[Problem]:
+    """Refuses a fewest number of parameters whose weights alone are more than the memory."""
+    limits = spec.constraints
+    fewest, own = limits.parameter_budget.min, limits.inference_memory
+    where = "constraints.inference_memory" if own else f"what constraints.device {limits.device} has for a model"
+    for memory, each, what, whose in (
+        (own or memory_of(limits.device), 4, "4 bytes each", where),
+        (limits.memory_budget, 16, "16 bytes each with gradient and AdamW's two moments", "constraints.memory_budget"),
+    ):
+        if memory is not None and each * fewest > memory:
+            taken, most = units.format_bytes(each * fewest), units.format_bytes(memory)
+            problem = f"{units.format_count(fewest)} parameters take {taken} ({what}), more than {whose}: {most}"
+            remedy = f"Write at most {units.format_count(memory // each)}, or allow more memory."
+            yield Problem(("constraints", "parameter_budget", "min"), problem, remedy)
+
+
+def check_target(spec: SpecFile) -> Iterator[Problem]:
+    inputs, outputs = spec.modality.inputs, spec.modality.outputs
+    for name, needs in (
+        ("vocabulary", "text"),
+        ("image_size", "image"),
+        ("channels", "image"),
+        ("num_classes", "label"),
+    ):
+        value = getattr(spec.target, name)
+        if value is not None and needs not in (*inputs, *outputs):
+            problem = f"{value} has no meaning for {' + '.join(inputs)} -> {' + '.join(outputs)}"
+            yield Problem(("target", name), problem, "Remove the line.")
+
+
 def check_context_window(spec: SpecFile) -> Iterator[Problem]:
     window = spec.constraints.context_window
     if window is not None and "text" not in spec.modality.inputs:
@@ -214,7 +246,9 @@ CHECKS: tuple[tuple[tuple[str, ...], Callable[[SpecFile], Iterator[Problem]]], .
     (("data",), check_channels),
     (("data",), check_fractions),
     (("constraints",), check_parameter_budget),
+    (("constraints",), check_memory_of_parameters),
     (("constraints", "modality"), check_context_window),
+    (("target", "modality"), check_target),
     (("training", "modality"), check_augmentation),
     (("architecture",), check_families),
     (("architecture",), check_choice_names),

@@ -42,12 +42,13 @@ class Kind:
         raise NotImplementedError
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self._checked)
+        return core_schema.no_info_plain_validator_function(self.checked)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return self.json()
 
-    def _checked(self, value: Any) -> Any:
+    def checked(self, value: Any) -> Any:
+        """Returns the checked value, or raises what pydantic collects."""
         try:
             return self.parse(value)
         except units.UnitError as error:
@@ -79,8 +80,9 @@ class Whole(Kind):
 
     def parse(self, value: Any) -> int:
         number = units.parse_count(value) if isinstance(value, str) else value
-        if isinstance(number, float) and number.is_integer() and abs(number) < 1e15:
-            refuse(f"{show(value)} is not a whole number", f"Write {int(number)}.")
+        if isinstance(number, float) and number.is_integer():
+            number = _bounded(int(number), value, self.low, self.high, units.format_count)
+            refuse(f"{show(value)} is not a whole number", f"Write {number}.")
         if isinstance(number, bool) or not isinstance(number, int):
             refuse(f"{show(value)} is not a whole number", "Write a whole number, such as 24, 10k or 50M.")
         return _bounded(number, value, self.low, self.high, units.format_count)
@@ -144,6 +146,8 @@ class Quantity(Kind):
             refuse(f"{show(value)} has no unit", f"Write {self.what}.")
         if not is_number and not isinstance(value, str):
             refuse(f"{show(value)} is not {self.what.partition(',')[0]}", f"Write {self.what}.")
+        if is_number and value > self.high:
+            _bounded(value, value, self.low, self.high, self.write)
         if isinstance(value, float) and isinstance(self.low, int):
             refuse(f"{show(value)} is not a whole number", f"Write {self.what}.")
         number = self.read(units.plain_decimal(value) if is_number else value)
@@ -165,17 +169,24 @@ class Word(Kind):
     Attributes:
       known: the words.
       note: what to add to the remedy.
+      listed: whether the remedy lists the words even where it has a guess.
     """
 
     known: tuple[str, ...]
     note: str = ""
+    listed: bool = False
 
     def parse(self, value: Any) -> str:
         if not isinstance(value, str):
             refuse(f"{show(value)} is not a word", f"Write one of: {', '.join(self.known)}.")
         if value not in self.known:
-            refuse(f"{show(value)} is not known here", f"{did_you_mean(value[:100], self.known)} {self.note}".strip())
+            refuse(f"{show(value)} is not known here", self._remedy(value[:100]))
         return value
+
+    def _remedy(self, value: str) -> str:
+        guess = did_you_mean(value.lower() if value.lower() in self.known else value, self.known)
+        words = f"Known: {', '.join(sorted(self.known))}." if self.listed and not guess.startswith("Known") else ""
+        return " ".join(part for part in (guess, words, self.note) if part)
 
     def json(self) -> dict[str, Any]:
         return {"type": "string", "enum": list(self.known)}
@@ -306,7 +317,7 @@ class Narrowing(Kind):
         if isinstance(value, str) and not re.fullmatch("[A-Za-z][A-Za-z0-9_-]{0,63}", value):
             refuse(f"{show(value)} is not a number or a single word", "Write plain numbers, or words such as rms.")
         if not isinstance(value, str) and not (math.isfinite(value) and abs(value) <= 1e12):
-            refuse(f"{show(value)} is out of any range", "Write a number between -1e12 and 1e12.")
+            refuse(f"{show(value)} is out of any range", "Write sizes up to 100000, numbers of the training up to 1.")
 
     def _range(self, bounds: dict[str, Any]) -> dict[str, Any]:
         for key, bound in bounds.items():
@@ -330,6 +341,28 @@ class Narrowing(Kind):
 
     def describe(self) -> str:
         return "for each name one value (fixed), a list, or {min, max}"
+
+
+@dataclass(frozen=True)
+class OrAlone:
+    """Annotates a section: a single value may stand for a mapping with one key.
+
+    Attributes:
+      key: that key.
+      kind: of the value.
+    """
+
+    key: str
+    kind: Kind
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._mapping, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [self.kind.json(), handler(schema)]}
+
+    def _mapping(self, value: Any) -> Any:
+        return value if isinstance(value, dict) else {self.key: self.kind.checked(value)}
 
 
 @dataclass(frozen=True)

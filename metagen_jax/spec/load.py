@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from metagen_jax.errors import SpecError, did_you_mean
 from metagen_jax.spec import model_spec as plain
 from metagen_jax.spec.checks import CHECKS, inferred_format
+from metagen_jax.spec.devices import memory_of
 from metagen_jax.spec.locations import Locations, Path, Problem, dotted, named_override, show
 from metagen_jax.spec.schema import DEFAULT_CONTEXT_WINDOW, DIRECTIONS, TEST_METRICS, SpecFile, section_of, walk_keys
 from metagen_jax.spec.yaml_source import Source, flow, parse, read_text
@@ -188,6 +189,7 @@ def _resolve(spec: SpecFile, file: str, locations: Locations) -> plain.ModelSpec
         task=plain.Task(spec.task.type, spec.task.domain, spec.task.num_classes),
         data=_resolve_data(spec, file),
         constraints=_resolve_constraints(spec),
+        target=plain.Target(**spec.target.model_dump()),
         training=plain.Training(**training.model_dump()),
         architecture=plain.Architecture(
             spec.architecture.family,
@@ -202,6 +204,7 @@ def _resolve(spec: SpecFile, file: str, locations: Locations) -> plain.ModelSpec
             budget=search.budget,
             rounds=search.rounds,
             prototype_steps=search.prototype_steps,
+            prototype_params=search.prototype_params,
             rungs=search.rungs,
             reduction_factor=search.reduction_factor,
             finalists=search.finalists,
@@ -229,6 +232,7 @@ def _resolve_constraints(spec: SpecFile) -> plain.Constraints:
         min_params=limits.parameter_budget.min,
         max_params=limits.parameter_budget.max,
         memory_bytes=limits.memory_budget,
+        inference_memory_bytes=limits.inference_memory or memory_of(limits.device),
         latency_ms=limits.latency,
         throughput_per_s=limits.throughput,
         context_window=window,

@@ -8,6 +8,7 @@ from typing import Any
 
 from metagen_jax.errors import SpecError
 from metagen_jax.spec import units
+from metagen_jax.spec.devices import kind_of
 from metagen_jax.spec.locations import Locations
 from metagen_jax.spec.yaml_source import dump
 
@@ -56,17 +57,41 @@ class Constraints:
     """Upper limits (None: no limit); `min_params` and `throughput_per_s` are lower limits, `context_window` is exact.
 
     Attributes:
+      memory_bytes: of training.
+      inference_memory_bytes: of one answer; that of the device class where the spec does not say.
       context_window: tokens; None unless text goes in.
-      device: "cpu", "gpu" or "tpu".
+      device: "cpu", "gpu", "tpu" or the name of a class in `spec/devices.py`.
     """
 
     min_params: int
     max_params: int | None
     memory_bytes: int | None
+    inference_memory_bytes: int | None
     latency_ms: float | None
     throughput_per_s: float | None
     context_window: int | None
     device: str
+
+    @property
+    def device_kind(self) -> str:
+        """The kind of the device: "cpu", "gpu" or "tpu"."""
+        return kind_of(self.device)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the model that comes out is built for; None: as the data.
+
+    Attributes:
+      vocabulary: tokens; None unless text goes in.
+      image_size, channels: pixels a side, values of a pixel; None unless images go in.
+      num_classes: labels; None unless the task is classification.
+    """
+
+    vocabulary: int | None = None
+    image_size: int | None = None
+    channels: int | None = None
+    num_classes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -116,7 +141,8 @@ class Objective:
 class Search:
     """How architectures are looked for; `budget` counts trained candidates, over all rounds.
 
-    `proxy` is "none" or the cost of which more is guessed to be better, in the first round.
+    `proxy` is "none" or the cost of which more is guessed to be better, in the first round. A network of more than
+    `prototype_params` parameters is scaled down before it is trained.
     """
 
     strategy: str
@@ -125,6 +151,7 @@ class Search:
     budget: int
     rounds: int
     prototype_steps: int
+    prototype_params: int
     rungs: int
     reduction_factor: int
     finalists: int
@@ -160,6 +187,7 @@ class ModelSpec:
     task: Task
     data: DataSpec
     constraints: Constraints
+    target: Target
     training: Training
     architecture: Architecture
     search: Search
@@ -195,6 +223,7 @@ class ModelSpec:
             "task": {"type": self.task.type, "domain": self.task.domain, "num_classes": self.task.num_classes},
             "data": self._data_dict(),
             "constraints": self._constraints_dict(),
+            "target": {name: value for name, value in vars(self.target).items() if value is not None},
             "training": dict(vars(self.training)),
             "architecture": self._architecture_dict(),
             "search": dict(vars(self.search)) | {"objectives": [dict(vars(each)) for each in self.search.objectives]},
@@ -217,10 +246,12 @@ class ModelSpec:
 
     def _constraints_dict(self) -> dict[str, Any]:
         limits = self.constraints
-        memory, latency, rate = limits.memory_bytes, limits.latency_ms, limits.throughput_per_s
+        memory, answering = limits.memory_bytes, limits.inference_memory_bytes
+        latency, rate = limits.latency_ms, limits.throughput_per_s
         return {
             "parameter_budget": {"min": limits.min_params, "max": limits.max_params},
             "memory_budget": None if memory is None else units.format_bytes(memory),
+            "inference_memory": None if answering is None else units.format_bytes(answering),
             "latency": None if latency is None else units.format_duration_ms(latency),
             "throughput": None if rate is None else units.format_rate_per_s(rate),
             "context_window": limits.context_window,

@@ -30,9 +30,22 @@ metagen schema > metagen.schema.json  # for editors
 With `# yaml-language-server: $schema=metagen.schema.json` as its first line, editors complete and check a spec.
 
 - Any value can be replaced on the command line: `--set search.budget=8 --set architecture.choices.d_model=[32,48]`.
-- Units are part of the value and their letter case counts: `k`, `M`, `B`, `T` are powers of 1000 (in a context window
-  `k` is 1024); `kB`, `MB`, `GB`, `TB` are powers of 1000 bytes and `KiB`, `MiB`, `GiB`, `TiB` of 1024 bytes; durations
-  have `us`, `ms` or `s`.
+- Budgets are written in words, and units are part of the value. `metagen validate` and every run print the numbers
+  that they come to, and `spec.resolved.yaml` records them:
+
+  | written | means |
+  |---|---|
+  | `parameter_budget: 7B` | at most 7,000,000,000 parameters; `k`, `M`, `B`, `T` are powers of 1000, also in `1.5T` |
+  | `memory_budget: 12GB` | 12,000,000,000 bytes; `kB`, `MB`, `GB`, `TB` are powers of 1000 and `KiB`, `MiB`, `GiB`, `TiB` of 1024 |
+  | `latency: 10ms` | 10 milliseconds; also `us`, `s`, `min` |
+  | `latency: 30fps`, `latency: real-time` | 33.3 milliseconds, one frame of 30 in a second |
+  | `throughput: 30fps`, `throughput: 500/s` | 30 and 500 inputs a second |
+  | `context_window: 8k` | 8,192 tokens: here `k` is 1024 |
+  | `device: edge` | a CPU with 4,000,000,000 bytes for a model; [all classes](devices.md) |
+
+- The letter case of a unit counts: `M` is a million, `m` a minute. `7b` is refused, with `7B` as the remedy.
+- Limits that contradict each other are refused before anything is searched: a smallest number of parameters above the
+  largest, or one whose weights do not fit into the memory (4 bytes each to answer, 16 to be trained by AdamW).
 - YAML is read strictly: unknown and repeated keys, empty values, tags, anchors, aliases, several documents, and words
   that YAML versions read differently (`yes`, `no`, `010`, `1_000`, unquoted dates) are refused with their line.
 - Text of a spec is only ever shown in documents. It never becomes part of a program.

@@ -4,12 +4,14 @@ Pydantic models stop at this border: `load_spec` turns them into the plain datac
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 from metagen_jax.spec import units
+from metagen_jax.spec.devices import DEVICES
 from metagen_jax.spec.kinds import (
     FilePath,
     Flag,
@@ -17,6 +19,7 @@ from metagen_jax.spec.kinds import (
     Narrowing,
     Number,
     OneOrMore,
+    OrAlone,
     Quantity,
     Slug,
     Version,
@@ -47,7 +50,7 @@ TEST_METRICS = {  # of each task, and the default
     "generation": ("bits_per_character", "loss"),
 }
 
-_PARAMETERS = Whole(0, 10**12)
+MOST_PARAMETERS = 10**13
 _STEPS = Whole(1, 10_000_000)
 _MEMORY = Quantity(
     "an amount of memory, such as 500MB, 2GB or 2GiB",
@@ -57,11 +60,12 @@ _MEMORY = Quantity(
     10**6,
     10**15,
 )
+_INFERENCE_MEMORY = replace(_MEMORY, low=10**3)
 _LATENCY = Quantity(
-    "a duration, such as 10ms, 0.5s or real-time (30 in a second)",
-    units.parse_duration_ms,
+    "a duration, such as 10ms, 0.5s, 30fps (a thirtieth of a second) or real-time (the same)",
+    units.parse_latency_ms,
     units.format_duration_ms,
-    r"^[0-9]+(\.[0-9]+)? ?(us|ms|s|m|min|h)$|^real-time$",
+    r"^[0-9]+(\.[0-9]+)? ?(us|ms|s|m|min|h|fps)$|^real-time$",
     0.001,
     60_000.0,
 )
@@ -155,24 +159,40 @@ class DataSection(Section):
 
 
 class ParameterBudgetSection(Section):
-    """How many trainable numbers the model may have, counted exactly."""
+    """How many trainable numbers the model may have, counted exactly; `parameter_budget: 7B` alone is `max`."""
 
-    min: Annotated[int, _PARAMETERS] = key(0, "Fewest parameters.", "10k")
-    max: Annotated[int | None, Whole(1, 10**12)] = key(None, "Most parameters.", "250k", "no limit")
+    min: Annotated[int, Whole(0, MOST_PARAMETERS)] = key(0, "Fewest parameters.", "10k")
+    max: Annotated[int | None, Whole(1, MOST_PARAMETERS)] = key(None, "Most parameters.", "7B", "no limit")
 
 
 class ConstraintsSection(Section):
     """What the model may cost; candidates beyond a limit are never built."""
 
-    parameter_budget: ParameterBudgetSection = ParameterBudgetSection()
+    parameter_budget: Annotated[ParameterBudgetSection, OrAlone("max", Whole(1, MOST_PARAMETERS))] = (
+        ParameterBudgetSection()
+    )
     memory_budget: Annotated[int | None, _MEMORY] = key(
         None, "Most memory that training the model, one batch at a time, may take, estimated.", "2GB", "no limit"
     )
+    inference_memory: Annotated[int | None, _INFERENCE_MEMORY] = key(
+        None,
+        "Most memory that the model may take when it answers one input: weights, activations and, for text, keys and "
+        "values of a full context; in float32, estimated.",
+        "500MB",
+        "what the device class has, else no limit",
+    )
     latency: Annotated[float | None, _LATENCY] = key(
-        None, "Longest time one input may take on the device, estimated from a table, not measured.", "10ms", "no limit"
+        None,
+        "Longest time one input may take on the device, predicted by a model calibrated on a machine, and measured for "
+        "the front and the winner.",
+        "10ms",
+        "no limit",
     )
     throughput: Annotated[float | None, _THROUGHPUT] = key(
-        None, "Fewest inputs a second the device must get through, one by one, estimated.", "500/s", "no limit"
+        None,
+        "Fewest inputs a second the device must get through, one by one, predicted and measured like latency.",
+        "30fps",
+        "no limit",
     )
     context_window: Annotated[int | None, _CONTEXT] = key(
         None,
@@ -180,9 +200,25 @@ class ConstraintsSection(Section):
         "8k",
         f"{DEFAULT_CONTEXT_WINDOW} for text, refused elsewhere",
     )
-    device: Annotated[str, Word(("cpu", "gpu", "tpu"))] = key(
-        "cpu", "The kind of device that latency and throughput are estimated for.", "cpu"
+    device: Annotated[str, Word(DEVICES, listed=True)] = key(
+        "cpu",
+        "What the model runs on, for latency and throughput: a kind of device, or a class, which also says how much "
+        "`inference_memory` there is.",
+        "edge",
     )
+
+
+class TargetSection(Section):
+    """What the model that comes out is built for, where it differs from the data that prototypes learn from."""
+
+    vocabulary: Annotated[int | None, Whole(2, 10_000_000)] = key(
+        None, "Different tokens of text.", "32k", "as the data"
+    )
+    image_size: Annotated[int | None, Whole(4, 4096)] = key(
+        None, "Pixels on each side of an image.", 224, "as the data"
+    )
+    channels: Annotated[int | None, Whole(1, 16)] = key(None, "Values of a pixel.", 3, "as the data")
+    num_classes: Annotated[int | None, Whole(2, 100_000)] = key(None, "Labels to choose from.", 1000, "as the data")
 
 
 class TrainingSection(Section):
@@ -280,6 +316,13 @@ class SearchSection(Section):
         json_schema_extra={"x-default": "3, or the budget where that is less"},
     )
     prototype_steps: Annotated[int, _STEPS] = key(100, "Training steps of each candidate.", 120)
+    prototype_params: Annotated[int, Whole(1000, 10**9)] = key(
+        5_000_000,
+        "Networks of more parameters than this are not trained in the search: they are scaled down to prototypes by a "
+        "fixed factor per axis.",
+        "20M",
+        "`5M`",
+    )
     rungs: Annotated[int, Whole(1, 10)] = key(
         1,
         "Successive halving: how often a round is validated to let only its best go on. On the last rung a candidate "
@@ -334,6 +377,7 @@ class SpecFile(Section):
     task: TaskSection
     data: DataSection
     constraints: ConstraintsSection = ConstraintsSection()
+    target: TargetSection = TargetSection()
     training: TrainingSection = TrainingSection()
     architecture: ArchitectureSection = ArchitectureSection()
     search: SearchSection = SearchSection()

@@ -72,19 +72,34 @@ def parse_bytes(text: str) -> int:
 
 
 def parse_duration_ms(text: str) -> float:
-    """Reads a duration in milliseconds; `real-time` is one frame of 30 in a second.
+    """Reads a duration in milliseconds.
 
     Examples:
       >>> parse_duration_ms("2s"), parse_duration_ms("10m")
       (2000.0, 600000.0)
-      >>> round(parse_duration_ms("real-time"), 1)
+    """
+    return float(_exact(text, DURATION_UNITS_MS, "a duration", "10ms, 2s or 5min"))
+
+
+def parse_latency_ms(text: str) -> float:
+    """Reads how long one answer may take, in milliseconds: a duration, one frame of so many a second, or `real-time`.
+
+    Examples:
+      >>> parse_latency_ms("10ms"), parse_latency_ms("50fps")
+      (10.0, 20.0)
+      >>> round(parse_latency_ms("real-time"), 1)
       33.3
     """
     if text == "real-time":
         return 1000 / REAL_TIME_PER_S
     if re.fullmatch("real[ _]?time", text.lower().replace("-", "")):
         raise UnitError(f"{text!r} is not a duration", "Write real-time.")
-    return float(_exact(text, DURATION_UNITS_MS, "a duration", "10ms, 2s or 5min"))
+    if text.lower().endswith("fps"):
+        frames = _exact(text, {"fps": 1}, "a duration", "10ms, 30fps or real-time")
+        if frames == 0:
+            raise UnitError(f"{text!r} is no frame at all", "Write a rate above 0, such as 30fps.")
+        return float(1000 / frames)
+    return float(_exact(text, DURATION_UNITS_MS, "a duration", "10ms, 30fps or real-time"))
 
 
 def parse_rate_per_s(text: str) -> float:
@@ -152,6 +167,8 @@ def _exact(text: str, units: Mapping[str, int] | Mapping[str, int | Fraction], w
     if match and unit in units:
         return Fraction(number) * units[unit]
     shown = text if len(text) <= 40 else text[:37] + "..."
+    if text.startswith("-") and _QUANTITY.fullmatch(text[1:]):
+        raise UnitError(f"{shown!r} is negative", f"Write {what} without a minus sign, such as {examples}.")
     same_letters = [known for known in units if known and known.lower() == unit.lower()]
     if same_letters:
         raise UnitError(f"{shown!r} has a unit in the wrong letter case", f"Write {number}{same_letters[0]}.")

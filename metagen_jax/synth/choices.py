@@ -9,6 +9,8 @@ from metagen_jax.spec import Choice, ModelSpec
 from metagen_jax.synth.modalities import SIZE, STRUCTURE, Dimension, Family, Modality
 from metagen_jax.synth.modalities.parts import KNOWN_STRUCTURE
 
+MOST_LENGTH = 100_000
+
 
 def choose_family(spec: ModelSpec, modality: Modality) -> Family:
     """Returns the family that the spec names, or the modality's first."""
@@ -69,10 +71,10 @@ def _check_value(spec: ModelSpec, path: str, dimension: Dimension, value: Any, k
     if isinstance(value, str):
         raise spec.error(path, f"{value!r} is not a number", f"Write numbers, such as {_listed(known)}.")
     whole = dimension.kind == SIZE or dimension.name == "warmup_steps"
-    if whole and (not isinstance(value, int) or not 1 <= value <= 100_000):
-        raise spec.error(
-            path, f"{value!r} is not a length", f"Write whole numbers from 1 to 100000, such as {_listed(known)}."
-        )
+    if whole and (not isinstance(value, int) or not 1 <= value <= MOST_LENGTH):
+        problem = "too large" if value > MOST_LENGTH else "not a length"
+        remedy = f"Write whole numbers from 1 to {MOST_LENGTH}, such as {_listed(known)}."
+        raise spec.error(path, f"{value!r} is {problem}", remedy)
     if not whole and not 0 <= value <= 1:
         raise spec.error(path, f"{value!r} is out of range", f"Write numbers from 0 to 1, such as {_listed(known)}.")
 

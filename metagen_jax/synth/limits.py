@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from metagen_jax.spec import ModelSpec
+from metagen_jax.spec.devices import memory_of
 from metagen_jax.synth.costs import Costs, Wide, exact
 
 
@@ -43,13 +44,13 @@ class Limit:
 
     def excess(self, costs: Costs) -> Any:
         """By how much each candidate breaks the limit, relative to it: 0 where it is kept."""
-        value = self.measure(costs)
+        value, bound = self.measure(costs), float(self.bound)
         if isinstance(value, Wide):
             broken = value.exceeds(int(self.bound)) if self.upper else ~value.exceeds(int(self.bound) - 1)
-            beyond = jnp.where(broken, jnp.maximum(jnp.abs(value.rounded() - self.bound), 1.0), 0.0)
+            beyond = jnp.where(broken, jnp.maximum(jnp.abs(value.rounded() - bound), 1.0), 0.0)
         else:
-            beyond = jnp.maximum(value - self.bound if self.upper else self.bound - value, 0.0)
-        return beyond.astype(jnp.float32) / max(self.bound, 1e-9)
+            beyond = jnp.maximum(value - bound if self.upper else bound - value, 0.0)
+        return beyond.astype(jnp.float32) / max(bound, 1e-9)
 
     def nearest(self, measured: np.ndarray) -> str:
         """The value nearest to the bound among candidates that break it."""
@@ -88,10 +89,15 @@ def limits_of(spec: ModelSpec) -> tuple[Limit, ...]:
             Limit, f"{section}.memory_budget", "training memory, estimated:", limits.memory_bytes
         )
         found.append(memory(True, lambda costs: costs.memory_bytes, show_bytes))
+    if limits.inference_memory_bytes is not None:
+        implied = limits.inference_memory_bytes == memory_of(limits.device)
+        path = f"{section}.{'device' if implied else 'inference_memory'}"
+        answering = functools.partial(Limit, path, "inference memory, estimated:", limits.inference_memory_bytes)
+        found.append(answering(True, lambda costs: costs.inference_bytes, show_bytes))
     if limits.latency_ms is not None:
-        latency = functools.partial(Limit, f"{section}.latency", "latency, estimated:", limits.latency_ms, True)
+        latency = functools.partial(Limit, f"{section}.latency", "latency, predicted:", limits.latency_ms, True)
         found.append(latency(lambda costs: costs.latency_ms, show_ms))
     if limits.throughput_per_s is not None:
-        rate = functools.partial(Limit, f"{section}.throughput", "throughput, estimated:", limits.throughput_per_s)
+        rate = functools.partial(Limit, f"{section}.throughput", "throughput, predicted:", limits.throughput_per_s)
         found.append(rate(False, lambda costs: 1000.0 / costs.latency_ms, show_rate))
     return tuple(found)

@@ -232,7 +232,7 @@ def build_space(spec: ModelSpec, modality: Modality, dataset: Dataset) -> Search
             tuple(largest),
             fixed=tuple(lengths.values()),
             causal=family.causal,
-            device=spec.constraints.device,
+            device=spec.constraints.device_kind,
         )
     space = SearchSpace(spec, modality, family, fixed, dimensions, sources, cost_models)
     space.feasible_share()

@@ -29,6 +29,7 @@ def test_a_bad_spec_gives_one_message_code_2_and_no_folder(tmp_path: Path, capsy
             ["training memory", "at most 2 MB", "closest is"],
         ),
         ("constraints.latency=1us", ["latency", "at most 0.001 ms", "closest is"]),
+        ("constraints.inference_memory=2kB", ["inference_memory", "at most 0.002 MB", "closest is"]),
         ("constraints.throughput=1M/s", ["throughput", "at least 1e+06 a second", "closest is"]),
     ],
 )
@@ -48,6 +49,7 @@ def test_limits_that_nothing_satisfies_are_named_with_the_closest_value(
         ("architecture.family=resnet", ["there is no family 'resnet'", "Known: cnn, vit."]),
         ("architecture.choices={d_modle: 16}", ["unknown choice 'd_modle'", "Did you mean 'd_model'?"]),
         ("architecture.choices={d_model: 1.5}", ["1.5 is not a length"]),
+        ("architecture.choices={d_model: 1000000}", ["1000000 is too large", "from 1 to 100000"]),
         ("architecture.choices={patch_size: 3}", ["3 is not a patch_size for this data", "Known: 2, 4"]),
         ("architecture.choices={norm: batch}", ["'batch' is not a norm", "Known: rms, layer"]),
         ("architecture.choices={d_model: {min: 1000}}", ["no value is within"]),
@@ -95,6 +97,7 @@ def test_validate_reports_every_file(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main(["validate", DEMO, str(broken)]) == 2
     output = capsys.readouterr()
     assert f"{DEMO}: valid" in output.out
+    assert "  limits: at most 60,000 parameters (60k); on cpu\n" in output.out
     assert "broken.yaml" in output.err
 
 
@@ -119,6 +122,7 @@ def test_bfloat16_is_reported_and_on_a_cpu_with_a_note(tmp_path: Path, capsys: p
     more = ["--set", "training.precision=bfloat16", "--set", "outputs.project=false"]
     assert run_tiny("image", tmp_path / "run", *more, verb="synth") == 0
     said = capsys.readouterr().err
+    assert "limits   at most 60,000 parameters (60k); on cpu\n" in said
     assert "products in bfloat16" in said
     assert "on this CPU it is slower than float32" in said
     result = json.loads((tmp_path / "run" / "result.json").read_text())

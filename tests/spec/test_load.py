@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from metagen_jax.errors import SpecError
-from metagen_jax.spec import Choice, Objective, load_spec
+from metagen_jax.spec import Choice, Objective, Target, load_spec
+from metagen_jax.spec.devices import DEVICE_CLASSES, KINDS
+from metagen_jax.spec.units import parse_bytes
 
 SPECS = Path(__file__).parents[2] / "specs"
 MINIMAL_IMAGE = """\
@@ -72,6 +74,55 @@ def test_quantities_become_plain_numbers(load):
     assert (spec.min_params, spec.max_params, spec.memory_bytes) == (10_000, 1_500_000, 2**31)
     assert spec.latency_ms == pytest.approx(1000 / 30)
     assert (spec.throughput_per_s, spec.context_window) == (500.0, 8192)
+
+
+@pytest.mark.parametrize(
+    ("key", "word", "name", "number"),
+    [
+        ("parameter_budget", "7B", "max_params", 7_000_000_000),
+        ("parameter_budget", "1.5T", "max_params", 1_500_000_000_000),
+        ("parameter_budget", "{max: 7B}", "max_params", 7_000_000_000),
+        ("memory_budget", "12GB", "memory_bytes", 12_000_000_000),
+        ("inference_memory", "12GB", "inference_memory_bytes", 12_000_000_000),
+        ("latency", "10ms", "latency_ms", 10.0),
+        ("latency", "30fps", "latency_ms", 1000 / 30),
+        ("latency", "real-time", "latency_ms", 1000 / 30),
+        ("throughput", "30fps", "throughput_per_s", 30.0),
+        ("context_window", "8k", "context_window", 8192),
+        *(("device", name, "device_kind", each.kind) for name, each in DEVICE_CLASSES.items()),
+        *(("device", name, "inference_memory_bytes", each.memory_bytes) for name, each in DEVICE_CLASSES.items()),
+        *(("device", kind, "device_kind", kind) for kind in KINDS),
+        *(("device", kind, "inference_memory_bytes", None) for kind in KINDS),
+    ],
+)
+def test_every_word_for_a_budget_means_its_number_and_is_recorded(load, tmp_path, key, word, name, number):
+    spec = load(MINIMAL_TEXT, f"constraints.{key}={word}")
+    assert getattr(spec.constraints, name) == number
+    (tmp_path / "resolved.yaml").write_text(spec.to_yaml())
+    assert getattr(load_spec(tmp_path / "resolved.yaml").constraints, name) == number
+
+
+@pytest.mark.parametrize("memory", ["1MB", "1TB"])
+def test_memory_in_the_spec_counts_more_than_that_of_the_device_class(load, memory):
+    limits = load(MINIMAL_IMAGE, "constraints.device=edge", f"constraints.inference_memory={memory}").constraints
+    assert limits.inference_memory_bytes == parse_bytes(memory)
+    assert (limits.device, limits.device_kind) == ("edge", "cpu")
+
+
+def test_a_rate_beyond_what_the_latency_gives_is_no_contradiction(load):
+    limits = load(MINIMAL_IMAGE, "constraints={latency: 10ms, throughput: 500/s}").constraints
+    assert (limits.latency_ms, limits.throughput_per_s) == (10.0, 500.0)
+
+
+def test_the_target_is_as_the_data_unless_the_spec_says_more(load):
+    assert load(MINIMAL_IMAGE).target == Target(None, None, None, None)
+    assert "target" not in load(MINIMAL_IMAGE).to_dict()
+    assert load(MINIMAL_TEXT, "target.vocabulary=32k").target == Target(vocabulary=32_000)
+    image = load(
+        MINIMAL_IMAGE, "target={image_size: 224, channels: 3, num_classes: 1000}", "search.prototype_params=2M"
+    )
+    assert image.target == Target(image_size=224, channels=3, num_classes=1000)
+    assert (image.search.prototype_params, load(MINIMAL_IMAGE).search.prototype_params) == (2_000_000, 5_000_000)
 
 
 def test_choices_are_fixed_listed_or_bounded(load):

@@ -47,6 +47,7 @@ reproducibility:
   seed: 0
 """
 
+DEVICES = "Known: consumer_gpu, cpu, datacenter_gpu, edge, gpu, laptop_cpu, microcontroller, phone, tpu, tpu_core."
 # (replaced line of IMAGE, what stands there instead, what the message says); the last new line is the one to be named
 ONE_VALUE = [
     # text where a number belongs, and other wrong types
@@ -107,8 +108,11 @@ ONE_VALUE = [
     ("  inputs: [image]", "  inputs: []", "0 words are listed"),
     ("  inputs: [image]", "  inputs: {image: true}", "Write a list, such as [image]."),
     ("  inputs: [image]", "  inputs: 5", "5 is not a list"),
-    ("  device: cpu", "  device: cuda", "Known: cpu, gpu, tpu."),
-    ("  device: cpu", "  device: CPU", "Known: cpu, gpu, tpu."),
+    ("  device: cpu", "  device: cuda", DEVICES),
+    ("  device: cpu", "  device: CPU", f"Did you mean 'cpu'? {DEVICES}"),
+    ("  device: cpu", "  device: consumer-gpu", f"Did you mean 'consumer_gpu'? {DEVICES}"),
+    ("  device: cpu", "  device: [edge, phone]", "is not a word"),
+    ("  device: cpu", "  device: rtx4090", "'rtx4090' is not known here"),
     ("  source: digits", "  source: mnist5", "Did you mean 'mnist5k'?"),
     ("  source: digits", "  source: imagenet", "Known: digits, kjv, mnist5k."),
     ("  augmentation: shift", "  augmentation: flip", "Known: none, shift."),
@@ -129,7 +133,14 @@ ONE_VALUE = [
     ("  latency: 10ms", "  latency: 10MS", "Write 10ms."),
     ("  latency: 10ms", "  latency: 10 parsecs", "is not a duration"),
     ("  latency: 10ms", "  latency: fast", "'fast' is not a duration"),
-    ("  latency: 10ms", "  latency: -10ms", "'-10ms' is not a duration"),
+    ("  latency: 10ms", "  latency: -10ms", "'-10ms' is negative"),
+    ("  latency: 10ms", "  latency: 0", "0 has no unit"),
+    ("  latency: 10ms", "  latency: 0s", "Write at least 0.001ms."),
+    ("  latency: 10ms", "  latency: 0fps", "Write a rate above 0"),
+    ("  latency: 10ms", "  latency: 30FPS", "Write 30fps."),
+    ("  latency: 10ms", "  latency: 30/s", "'30/s' is not a duration"),
+    ("  latency: 10ms", "  latency: 1e30", "1e+30 has no unit"),
+    ("  latency: 10ms", "  latency: 0.001fps", "Write at most 60000ms."),
     ("  latency: 10ms", "  latency: 0ms", "is too small"),
     ("  latency: 10ms", "  latency: 3h", "Write at most 60000ms."),
     ("  latency: 10ms", "  latency: true", "true is not a duration"),
@@ -139,17 +150,43 @@ ONE_VALUE = [
     ("  latency: 10ms", "  memory_budget: 2000000", "has no unit"),
     ("  latency: 10ms", "  memory_budget: 1B", "Write at least 1MB."),
     ("  latency: 10ms", "  memory_budget: lots", "'lots' is not an amount of memory"),
+    ("  latency: 10ms", "  memory_budget: 0GB", "Write at least 1MB."),
+    ("  latency: 10ms", "  memory_budget: 0", "0 has no unit"),
+    ("  latency: 10ms", "  memory_budget: -2GB", "'-2GB' is negative"),
+    ("  latency: 10ms", "  memory_budget: 99999999TB", "Write at most 1000TB."),
+    ("  latency: 10ms", "  inference_memory: 500mb", "Write 500MB."),
+    ("  latency: 10ms", "  inference_memory: 0B", "Write at least 1kB."),
+    ("  latency: 10ms", "  inference_memory: 1000000", "has no unit"),
     ("  latency: 10ms", "  throughput: 500/min", "is not a rate"),
     ("  latency: 10ms", "  throughput: 30FPS", "Write 30fps."),
     ("  latency: 10ms", "  throughput: 0", "is too small"),
-    ("  latency: 10ms", "  throughput: -5", "is not a rate"),
+    ("  latency: 10ms", "  throughput: -5", "'-5' is negative"),
+    ("  latency: 10ms", "  throughput: 1e30", "1e+30 is too large"),
     ("  parameter_budget: {min: 1k, max: 60k}", "  parameter_budget: {max: 50m}", "Write 50M."),
     ("  parameter_budget: {min: 1k, max: 60k}", "  parameter_budget: {max: 50 apples}", "'50 apples' is not"),
     ("  parameter_budget: {min: 1k, max: 60k}", "  parameter_budget: {max: 1.2345k}", "is not a whole number"),
     ("  parameter_budget: {min: 1k, max: 60k}", "  parameter_budget: {max: 0}", "Write at least 1."),
-    ("  parameter_budget: {min: 1k, max: 60k}", "  parameter_budget: {max: 9999T}", "Write at most 1T."),
+    ("  parameter_budget: {min: 1k, max: 60k}", "  parameter_budget: {max: 9999T}", "Write at most 10T."),
+    ("  parameter_budget: {min: 1k, max: 60k}", "  parameter_budget: {max: 1e30}", "1e+30 is too large"),
+    ("  parameter_budget: {min: 1k, max: 60k}", "  parameter_budget: {min: -1e30}", "-1e+30 is too small"),
+    ("  parameter_budget: {min: 1k, max: 60k}", "  parameter_budget: {max: 1e9}", "Write 1000000000."),
+    ("  parameter_budget: {min: 1k, max: 60k}", "  parameter_budget: {max: -7B}", "'-7B' is negative"),
+    ("  parameter_budget: {min: 1k, max: 60k}", "  parameter_budget: {max: 1.5t}", "Write 1.5T."),
     ("  parameter_budget: {min: 1k, max: 60k}", "  parameter_budget: {max: -5}", "-5 is too small"),
-    ("  parameter_budget: {min: 1k, max: 60k}", "  parameter_budget: 60k", "Write keys below it: min, max."),
+    ("  parameter_budget: {min: 1k, max: 60k}", "  parameter_budget: 7b", "parameter_budget: '7b' has a unit in the"),
+    ("  parameter_budget: {min: 1k, max: 60k}", "  parameter_budget: 0", "parameter_budget: 0 is too small"),
+    ("  parameter_budget: {min: 1k, max: 60k}", "  parameter_budget: 1e30", "Write at most 10T."),
+    ("  parameter_budget: {min: 1k, max: 60k}", "  parameter_budget: -7B", "'-7B' is negative"),
+    ("  parameter_budget: {min: 1k, max: 60k}", "  parameter_budget: [60k]", "is not a whole number"),
+    ("  parameter_budget: {min: 1k, max: 60k}", "  parameter_budget:", "has no value"),
+    # sizes of the target
+    ("  device: cpu", "  device: cpu\ntarget:\n  num_classes: 1", "Write at least 2."),
+    ("  device: cpu", "  device: cpu\ntarget:\n  image_size: 1e30", "Write at most 4096."),
+    ("  device: cpu", "  device: cpu\ntarget:\n  channels: 0", "Write at least 1."),
+    ("  device: cpu", "  device: cpu\ntarget:\n  chanels: 3", "Did you mean 'channels'?"),
+    ("  device: cpu", "  device: cpu\ntarget: 224", "Write keys below it: vocabulary, image_size"),
+    ("  rounds: 2", "  rounds: 2\n  prototype_params: 5m", "Write 5M."),
+    ("  rounds: 2", "  rounds: 2\n  prototype_params: 10", "Write at least 1k."),
     (
         "  parameter_budget: {min: 1k, max: 60k}",
         "  parameter_budget: {min: 90k, max: 60k}",
@@ -201,6 +238,23 @@ ONE_VALUE = [
     ("    - metric: params", "    - direction: minimize", "metric: is missing"),
     ("  metrics: [accuracy]", "  metrics: [bits_per_character]", "not measured for classification"),
     ("  metrics: [accuracy]", "  metrics: [accuracy, accuracy]", "listed twice"),
+    ("  device: cpu", "  device: cpu\ntarget:\n  vocabulary: 32k", "32000 has no meaning for image -> label"),
+    (
+        "  parameter_budget: {min: 1k, max: 60k}",
+        "  inference_memory: 4GB\n  parameter_budget: {min: 2B}",
+        "2B parameters take 8GB (4 bytes each), more than constraints.inference_memory: 4GB\n  Write at most 1B,",
+    ),
+    (
+        "  parameter_budget: {min: 1k, max: 60k}",
+        "  memory_budget: 12GB\n  parameter_budget: {min: 1B, max: 7B}",
+        "1B parameters take 16GB (16 bytes each with gradient and AdamW's two moments), more than "
+        "constraints.memory_budget: 12GB\n  Write at most 750M,",
+    ),
+    (
+        "  parameter_budget: {min: 1k, max: 60k}\n  latency: 10ms\n  device: cpu",
+        "  device: edge\n  parameter_budget: {min: 2B}",
+        "more than what constraints.device edge has for a model: 4GB",
+    ),
     # architecture
     ("  family: vit", "  family: [vit, vit]", "listed twice"),
     ("  family: vit", "  family: []", "0 words are listed"),
@@ -214,7 +268,7 @@ ONE_VALUE = [
     ("    d_model: [32, 48]", "    d_model: true", "true is not a number or a word"),
     ("    d_model: [32, 48]", "    d_model: [[32]]", "[32] is not a number or a word"),
     ("    d_model: [32, 48]", "    d_model: __import__('os')", "is not a number or a single word"),
-    ("    d_model: [32, 48]", "    d_model: 1e300", "out of any range"),
+    ("    d_model: [32, 48]", "    d_model: 1e300", "Write sizes up to 100000"),
     ("    d_model: [32, 48]", "    D-Model: 32", "is not the name of a choice"),
     ("  choices:\n    d_model: [32, 48]", "  choices: [d_model]", "is not a mapping of keys"),
     # YAML that surprises
@@ -378,11 +432,13 @@ def test_a_combination_that_does_not_work_yet_lists_those_that_do(write, inputs,
 
 
 def test_text_specs_refuse_what_is_for_images(write):
-    text = IMAGE.replace("[image]", "[text]").replace("[label]", "[text]").replace("classification", "generation")
+    text = IMAGE + "target: {image_size: 224, channels: 3, num_classes: 1000}\n"
+    text = text.replace("[image]", "[text]").replace("[label]", "[text]").replace("classification", "generation")
     with pytest.raises(SpecError) as caught:
         load_spec(write(text))
     assert [line.split(":")[1] for line in str(caught.value).splitlines() if not line.startswith(" ")] == [
-        *("10, task.num_classes", "12, data.source", "19, training.augmentation", "31, evaluation.metrics[0]")
+        *("10, task.num_classes", "12, data.source", "19, training.augmentation", "31, evaluation.metrics[0]"),
+        *("36, target.image_size", "36, target.channels", "36, target.num_classes"),
     ]
 
 

@@ -8,12 +8,14 @@ import pytest
 
 from metagen_jax.errors import SpecError
 from metagen_jax.spec import json_schema, load_spec
+from metagen_jax.spec.device_reference import devices_markdown
 from metagen_jax.spec.locations import dotted
 from metagen_jax.spec.reference import reference_markdown
 from metagen_jax.spec.schema import section_of, walk_keys
 from metagen_jax.spec.yaml_source import dump, flow
 
 DOCS = Path(__file__).parents[2] / "docs" / "spec.md"
+DEVICES = DOCS.with_name("devices.md")
 LEAVES = {dotted(path): field for path, field in walk_keys() if section_of(field) is None}
 BASES: list[dict[str, Any]] = [
     {
@@ -37,8 +39,22 @@ BASES: list[dict[str, Any]] = [
 ]
 
 
+def section_in(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
+    """The section that a node of the editor's schema refers to, alone or beside a single value; else the node."""
+    for each in (node, *node.get("anyOf", ())):
+        if "$ref" in each:
+            return schema["$defs"][each["$ref"].rpartition("/")[2]]
+    return node
+
+
 def test_the_page_is_what_the_schema_says():
     assert DOCS.read_text() == reference_markdown(), "run: python -m metagen_jax.spec.reference > docs/spec.md"
+
+
+def test_the_page_of_devices_is_what_their_table_says():
+    assert DEVICES.read_text() == devices_markdown(), (
+        "run: python -m metagen_jax.spec.device_reference > docs/devices.md"
+    )
 
 
 @pytest.mark.parametrize("key", LEAVES)
@@ -70,7 +86,7 @@ def test_every_key_of_the_reader_is_in_the_editors_schema_and_no_more():
     schema = json_schema()
 
     def keys(node: dict[str, Any], parent: str) -> set[str]:
-        node = schema["$defs"][node["$ref"].rpartition("/")[2]] if "$ref" in node else node
+        node = section_in(schema, node)
         found = set()
         for name, value in node.get("properties", {}).items():
             here = f"{parent}.{name}".lstrip(".")
@@ -96,8 +112,7 @@ def test_the_editors_patterns_accept_the_examples(key):
     node: dict[str, Any] = schema
     for step in key.split("."):
         node = node["properties"][step]
-        node = node.get("items", node)
-        node = schema["$defs"][node["$ref"].rpartition("/")[2]] if "$ref" in node else node
+        node = section_in(schema, node.get("items", node))
     value = LEAVES[key].examples[0]
     patterns = re.findall(r"'pattern': '((?:[^'\\]|\\.)*)'", str(node))
     if isinstance(value, str) and patterns:

@@ -34,7 +34,7 @@ def mappings(**optional: Any) -> st.SearchStrategy[dict[str, Any]]:
 
 
 BUDGET_AND_ROUNDS = st.tuples(st.integers(1, 200), st.integers(1, 200)).map(
-    lambda pair: {"budget": max(pair), "rounds": min(pair), "finalists": 1}
+    lambda pair: {"budget": max(pair), "rounds": min(pair), "finalists": 1, "prototype_params": 10**4 * pair[0]}
 )
 SPEC = st.fixed_dictionaries(
     {
@@ -53,11 +53,15 @@ SPEC = st.fixed_dictionaries(
     optional={
         "description": TEXT | TRICKY,
         "constraints": mappings(
-            parameter_budget=mappings(max=st.integers(10**6, 10**9), min=st.sampled_from([0, "10k", "1M"])),
-            memory_budget=st.integers(10**6, 10**12).map("{}B".format),
-            latency=st.floats(0.01, 1000).map("{:f}ms".format) | st.just("real-time"),
+            parameter_budget=mappings(max=st.integers(10**6, 10**9), min=st.sampled_from([0, "10k", "1M"]))
+            | st.sampled_from(["7B", "1.5T", 250_000]),
+            memory_budget=st.integers(10**8, 10**12).map("{}B".format),
+            inference_memory=st.integers(10**7, 10**12).map("{}B".format),
+            latency=st.floats(0.01, 1000).map("{:f}ms".format) | st.sampled_from(["real-time", "7fps"]),
+            device=st.sampled_from(["gpu", "edge", "datacenter_gpu", "tpu_core"]),
             throughput=st.floats(0.01, 1e6),
         ),
+        "target": mappings(image_size=st.integers(4, 4096), channels=st.integers(1, 16), num_classes=st.just("21k")),
         "training": mappings(label_smoothing=st.floats(0, 0.5), steps=st.integers(1, 10**6)),
         "architecture": mappings(
             family=st.just("vit"),

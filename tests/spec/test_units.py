@@ -19,6 +19,7 @@ def test_counts_and_memory_read_back_exactly(number):
 @given(POSITIVE)
 def test_durations_and_rates_read_back_to_the_same_float(number):
     assert units.parse_duration_ms(units.format_duration_ms(number)) == number
+    assert units.parse_latency_ms(units.format_duration_ms(number)) == number
     assert units.parse_rate_per_s(units.format_rate_per_s(number)) == number
 
 
@@ -27,9 +28,9 @@ def test_a_space_before_the_unit_changes_nothing(number, unit):
     assert units.parse_bytes(f"{number} {unit}") == units.parse_bytes(f"{number}{unit}")
 
 
-@given(st.text(max_size=12))
+@given(st.text(max_size=12) | st.from_regex(r"-?[0-9.]{1,4} ?(fps|FPS|ms|B|GB|k)", fullmatch=True))
 def test_any_text_is_read_or_refused_with_a_remedy(text):
-    for parse in (units.parse_count, units.parse_bytes, units.parse_duration_ms, units.parse_rate_per_s):
+    for parse in (units.parse_count, units.parse_bytes, units.parse_latency_ms, units.parse_rate_per_s):
         try:
             assert parse(text) >= 0
         except units.UnitError as error:
@@ -43,7 +44,8 @@ def test_the_same_letter_means_what_the_field_means_by_it():
     assert units.parse_bytes("7B") == 7
     assert units.parse_duration_ms("10m") == 600_000
     assert units.parse_bytes("1.5GB") == 1_500_000_000
-    assert units.parse_duration_ms("real-time") == pytest.approx(33.33, abs=0.01)
+    assert units.parse_latency_ms("real-time") == units.parse_latency_ms("30fps") == pytest.approx(33.33, abs=0.01)
+    assert units.parse_latency_ms("0.5fps") == units.parse_duration_ms("2s") == 2000
 
 
 @pytest.mark.parametrize(
@@ -57,7 +59,9 @@ def test_the_same_letter_means_what_the_field_means_by_it():
         (units.parse_bytes, "12gib", "Write 12GiB."),
         (units.parse_duration_ms, "10Ms", "Write 10ms."),
         (units.parse_duration_ms, "2S", "Write 2s."),
-        (units.parse_duration_ms, "Real Time", "Write real-time."),
+        (units.parse_latency_ms, "Real Time", "Write real-time."),
+        (units.parse_latency_ms, "30Fps", "Write 30fps."),
+        (units.parse_latency_ms, "10MS", "Write 10ms."),
         (units.parse_rate_per_s, "30FPS", "Write 30fps."),
         (units.parse_rate_per_s, "500/S", "Write 500/s."),
     ],
