@@ -64,7 +64,7 @@ def _calibrate(prepared: Sequence["Prepared"], num_devices: int | None, say: Cal
     for mode, widths in WIDTHS.items():
         samples = []
         for one in prepared:
-            for sizes in _typical_sizes(one.space):
+            for sizes in _typical_sizes(one.prototypes):
                 for width in widths:
                     sample = _measure(one, sizes, mode, width, mesh)
                     named = ", ".join(f"{axis} {length}" for axis, length in sizes.items())
@@ -88,7 +88,7 @@ def _typical_sizes(space: SearchSpace) -> list[dict[str, int]]:
 
 
 def _measure(prepared: "Prepared", sizes: dict[str, int], mode: str, width: int, mesh: jax.sharding.Mesh) -> Sample:
-    space = prepared.space
+    space = prepared.prototypes
     key, source = next(iter(space.sources.items()))
     structure = Structure(codegen.load_module(source), space.family.model_class, space.largest)
     program = Program(structure, sizes, width, mesh, mode)

@@ -33,6 +33,7 @@ class Candidate:
       reason: why it failed, in words.
       losses: training loss of every prototype step.
       scores: validation metrics, in the order of the steps.
+      shrunk: the smaller network that is trained in its place; None where it is trained itself.
     """
 
     number: int
@@ -44,6 +45,12 @@ class Candidate:
     reason: str = ""
     losses: list[float] = dataclasses.field(default_factory=list)
     scores: list[Score] = dataclasses.field(default_factory=list)
+    shrunk: Blueprint | None = None
+
+    @property
+    def prototype(self) -> Blueprint:
+        """What is trained."""
+        return self.shrunk or self.blueprint
 
     @property
     def metrics(self) -> dict[str, float]:

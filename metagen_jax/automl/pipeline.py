@@ -33,10 +33,11 @@ from metagen_jax.population.plan import Plan
 from metagen_jax.population.training_checkpoints import TrainingCheckpoints
 from metagen_jax.population.weights import Weights
 from metagen_jax.spec import ModelSpec, Objective
+from metagen_jax.synth.build import build_prototypes, build_space
 from metagen_jax.synth.choices import check_choices
 from metagen_jax.synth.modalities import Modality, modality_of
 from metagen_jax.synth.project import ProjectFacts, write_project
-from metagen_jax.synth.space import SearchSpace, build_space
+from metagen_jax.synth.space import SearchSpace
 
 RESULT_SCHEMA_VERSION = 1
 TIME_LIMIT = "the time limit"
@@ -70,12 +71,18 @@ class Options:
 
 @dataclasses.dataclass(frozen=True)
 class Prepared:
-    """A spec with its data and its space; nothing has been trained or written."""
+    """A spec with its data and its space; nothing has been trained or written.
+
+    Attributes:
+      space: what is searched.
+      prototypes: what is trained for it, by the same genotypes; the same space where its networks are trained themselves.
+    """
 
     spec: ModelSpec
     modality: Modality
     dataset: Dataset
     space: SearchSpace
+    prototypes: SearchSpace
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,13 +113,14 @@ def prepare(spec: ModelSpec) -> Prepared:
     modality = modality_of(spec)
     check_choices(spec, modality)
     dataset = load_dataset(spec)
-    return Prepared(spec, modality, dataset, build_space(spec, modality, dataset))
+    space = build_space(spec, modality, dataset)
+    return Prepared(spec, modality, dataset, space, build_prototypes(space, dataset))
 
 
 def chunk_trainer(prepared: Prepared, num_devices: int | None, note: Callable[[str], None]) -> ChunkTrainer:
     """What a process needs to train candidates of a run that another one leads."""
     run_key, _ = keys_of(prepared.spec)
-    return ChunkTrainer(prepared.space, prepared.dataset, run_key, population_mesh(num_devices), note)
+    return ChunkTrainer(prepared.prototypes, prepared.dataset, run_key, population_mesh(num_devices), note)
 
 
 def keys_of(spec: ModelSpec) -> tuple[jax.Array, jax.Array]:
@@ -151,6 +159,7 @@ def finish(run: Run, spec: ModelSpec, command: tuple[str, ...]) -> None:
 class _Runner:
     def __init__(self, prepared: Prepared, options: Options, progress: Progress, helpers: Sequence[Lane]):
         self._spec, self._space, self._dataset = prepared.spec, prepared.space, prepared.dataset
+        self._prototypes = prepared.prototypes
         self._modality = prepared.modality
         self._folder = RunFolder.for_spec(self._spec, options.out)
         self._options, self._progress = options, Logged(progress, self._folder.path / LOG)
@@ -161,7 +170,7 @@ class _Runner:
         self._baseline = self._modality.baseline(self._dataset)
         self._plan, mesh = plan_of(prepared, options), population_mesh(options.num_devices)
         self._trainer = PrototypeTrainer(
-            self._space, self._dataset, run_key, mesh, self._plan, self._progress, self._check_time, helpers
+            self._prototypes, self._dataset, run_key, mesh, self._plan, self._progress, self._check_time, helpers
         )
 
     def run(self) -> Run:
@@ -202,7 +211,9 @@ class _Runner:
         trainer: Any = self._trainer
         if not self._options.train_prototypes:
             search, trainer = dataclasses.replace(search, objectives=(Objective("params", "maximize"),)), _Untrained()
-        engine = ArchitectureSearchEngine(self._space, search, trainer, self._search_key, self._progress)
+        engine = ArchitectureSearchEngine(
+            self._space, search, trainer, self._search_key, self._progress, self._prototypes
+        )
         self._progress.stage("search", search.budget * search.prototype_steps)
         try:
             engine.run(
@@ -223,7 +234,8 @@ class _Runner:
         """One candidate: the largest within the limits, since size is the best single predictor of quality."""
         genotype = self._space.largest_feasible()
         (costs,) = self._space.costs_of(genotype[None])
-        only = Candidate(0, 1, genotype, self._space.blueprint(genotype), costs)
+        shrunk = None if self._prototypes is self._space else self._prototypes.blueprint(genotype)
+        only = Candidate(0, 1, genotype, self._space.blueprint(genotype), costs, shrunk=shrunk)
         steps = self._spec.search.prototype_steps
         self._progress.stage("prototype", steps)
         if not database.recall(only, "prototype"):
@@ -268,18 +280,18 @@ class _Runner:
         return finalists, weights
 
     def _score(self, candidate: Candidate, weights: Weights, split: str) -> dict[str, float]:
-        fixed = {field.name: field.value for field in self._space.fixed}
+        fixed = {field.name: field.value for field in self._prototypes.fixed}
         arrays = self._modality.evaluation_arrays(self._dataset, split, fixed)
         structure = self._trainer.structure(candidate)
         batch_size = self._modality.evaluation_batch_size
-        measured = self._modality.metrics(*score_plain(structure, candidate.blueprint, weights, arrays, batch_size))
+        measured = self._modality.metrics(*score_plain(structure, candidate.prototype, weights, arrays, batch_size))
         return {metric: measured[metric] for metric in self._spec.evaluation.metrics}
 
     def _repeat(self, winner: Candidate) -> float:
         """Trains the winner's prototype again, alone and from plain source; the largest difference of any loss."""
         structure, weights = self._trainer.structure(winner), self._trainer.initial_weights(winner)
         arrays = self._modality.train_arrays(self._dataset)
-        losses = repeat_plain(structure, winner.blueprint, weights, arrays, len(winner.losses))
+        losses = repeat_plain(structure, winner.prototype, weights, arrays, len(winner.losses))
         return float(np.max(np.abs(np.array(losses) - np.array(winner.losses))))
 
     def _export(
@@ -311,7 +323,7 @@ class _Runner:
         shutil.move(part, self._folder.path / "winner")
 
     def _samples(self, candidate: Candidate, weights: Weights) -> tuple[tuple[str, str], ...]:
-        model = self._trainer.structure(candidate).apply(candidate.blueprint.sizes, weights)
+        model = self._trainer.structure(candidate).apply(candidate.prototype.sizes, weights)
         return sample_answers(model, self._dataset, self._spec.outputs.samples, self._spec.seed)
 
     # -- what is written ----------------------------------------------------------------------------------------------
@@ -371,8 +383,8 @@ class _Runner:
 
     def _num_programs(self, candidates: list[Candidate], finalists: list[Candidate]) -> int:
         """Of those that were trained; counted from the candidates, because a continued run compiles fewer."""
-        trained = [c.blueprint for c in candidates if c.losses]
-        short = {self._plan.choose(self._space.structure_key(blueprint), blueprint.sizes) for blueprint in trained}
+        trained = [c.prototype for c in candidates if c.losses]
+        short = {self._plan.choose(self._prototypes.structure_key(blueprint), blueprint.sizes) for blueprint in trained}
         trained_again = [finalist for finalist in finalists if finalist.losses]
         return len(short | set(self._trainer.programs_of(trained_again, self._spec.training.steps)))
 
@@ -419,6 +431,7 @@ def _summary(candidate: Candidate) -> dict[str, Any]:
         "structure": dict(blueprint.structure),
         "sizes": dict(blueprint.sizes),
         "hyperparameters": dict(blueprint.hyperparameters),
+        **({"prototype": dict(candidate.shrunk.sizes)} if candidate.shrunk else {}),
         "params": candidate.costs["params"],
         "flops": candidate.costs["flops"],
         "latency_ms_estimated": candidate.costs["latency_ms"],

@@ -28,7 +28,7 @@ def plan_of(prepared: "Prepared", options: "Options") -> Plan:
 
 def new_plan(prepared: "Prepared", options: "Options") -> Plan:
     """Plans the prototypes of a run; the same arguments and coefficients give the same plan on every machine."""
-    space, search = prepared.space, prepared.spec.search
+    space, search = prepared.prototypes, prepared.spec.search
     backend = jax.default_backend()
     devices = CPU_DEVICES if backend == "cpu" else options.num_devices or len(jax.local_devices())
     if not options.search:
@@ -59,7 +59,7 @@ def summary(prepared: "Prepared", options: "Options") -> str:
 def _finalist_seconds(prepared: "Prepared", plan: Plan) -> float:
     """A forecast for the finalists, compilation and all, as if each had the mean cost of what may be proposed."""
     spec, coefficient = prepared.spec, coefficients(plan.backend)[plan.programs[0].mode]
-    structures = _searched(prepared.space)
+    structures = _searched(prepared.prototypes)
     steps_s = [coefficient.candidate_step_s(*(work.mean() for work in f.work(f.sample))) * f.share for f in structures]
     compile_s = max(coefficient.compilation_s(len(f.cost_model.leaves)) for f in structures)
     return compile_s + sum(steps_s) * spec.search.finalists * spec.training.steps / plan.devices
@@ -95,8 +95,8 @@ def _searched(space: SearchSpace) -> list[StructureFacts]:
     _, counted = space.feasible_share()
     facts = []
     for key, model in space.cost_models.items():
-        indices = [space.dimensions[c].values.index(value) for c, value in zip(structural, key, strict=True)]
-        own = networks[(networks[:, structural] == indices).all(axis=1)]
+        chosen = [np.array(space.dimensions[c].values)[networks[:, c]] for c in structural]
+        own = networks[np.all([values == value for values, value in zip(chosen, key, strict=True)], axis=0)]
         share = len(own) / len(networks)
         if len(own) > SAMPLE_SIZE:
             own = np.random.default_rng(0).choice(own, SAMPLE_SIZE, replace=False)

@@ -64,7 +64,7 @@ class PrototypeTrainer:
 
     def structure(self, candidate: Candidate) -> Structure:
         """The rendered program of a candidate's structure, loaded once."""
-        return self._here.structure(self._space.structure_key(candidate.blueprint))
+        return self._here.structure(self._space.structure_key(candidate.prototype))
 
     def initial_weights(self, candidate: Candidate) -> Weights:
         """The weights that a candidate starts from; the same however often it is trained."""
@@ -170,7 +170,7 @@ class PrototypeTrainer:
         return states
 
     def _planned(self, candidate: Candidate) -> ProgramPlan:
-        return self._plan.choose(self._space.structure_key(candidate.blueprint), candidate.blueprint.sizes)
+        return self._plan.choose(self._space.structure_key(candidate.prototype), candidate.prototype.sizes)
 
     def programs_of(self, finalists: Sequence[Candidate], steps: int) -> list[ProgramPlan]:
         """The program that each finalist is trained in, for so many steps.
@@ -180,8 +180,8 @@ class PrototypeTrainer:
         the candidate alone.
         """
         if self._plan.programs[0].mode == LOOP:
-            return [self._alone_or_shared(candidate.blueprint, steps) for candidate in finalists]
-        allocated = {axis: max(c.blueprint.sizes[axis] for c in finalists) for axis in self._space.largest}
+            return [self._alone_or_shared(candidate.prototype, steps) for candidate in finalists]
+        allocated = {axis: max(c.prototype.sizes[axis] for c in finalists) for axis in self._space.largest}
         width = math.ceil(len(finalists) / self.mesh.size)
         return [
             dataclasses.replace(self._planned(candidate), allocated=allocated, width=width) for candidate in finalists
@@ -261,12 +261,12 @@ class PrototypeTrainer:
 
 
 def _member(candidate: Candidate) -> Member:
-    return Member(candidate.number, candidate.blueprint)
+    return Member(candidate.number, candidate.prototype)
 
 
 def _of(candidate: Candidate, program: ProgramPlan) -> str:
     """What a state belongs to: it fits into no other program."""
-    return f"{candidate.blueprint.id} {program.mode} {sorted(program.allocated.items())}"
+    return f"{candidate.prototype.id} {program.mode} {sorted(program.allocated.items())}"
 
 
 def _facts(candidate: Candidate, program: ProgramPlan) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from metagen_jax.automl.prototype_trainer import PrototypeTrainer
 from metagen_jax.automl.rungs import schedule
 from metagen_jax.search import STRATEGIES, ProxyState, SearchStrategy, is_trusted, proxy_start
 from metagen_jax.spec import Search
+from metagen_jax.synth.architecture import Blueprint
 from metagen_jax.synth.space import SearchSpace
 
 
@@ -45,12 +46,19 @@ class ArchitectureSearchEngine:
       trainer: measures candidates; None ranks by costs alone (every measured objective is then missing).
       key: consumed; the search draws from it, not the training.
       progress: told what goes on.
+      prototypes: the space of what is trained, by the same genotypes; None: the space itself.
     """
 
     def __init__(
-        self, space: SearchSpace, search: Search, trainer: PrototypeTrainer, key: jax.Array, progress: Progress
+        self,
+        space: SearchSpace,
+        search: Search,
+        trainer: PrototypeTrainer,
+        key: jax.Array,
+        progress: Progress,
+        prototypes: SearchSpace | None = None,
     ):
-        self._space = space
+        self._space, self._prototypes = space, prototypes
         self._search = search
         self._trainer = trainer
         self._key = key
@@ -75,6 +83,11 @@ class ArchitectureSearchEngine:
             num_objectives=num_objectives,
             capacity=capacity,
         )
+
+    def _shrunk(self, genotype: np.ndarray) -> Blueprint | None:
+        if self._prototypes is None or self._prototypes is self._space:
+            return None
+        return self._prototypes.blueprint(genotype)
 
     def _guess(self, genotypes: jax.Array) -> jax.Array:
         """`(N,)` float32: less of it is guessed to be better."""
@@ -162,6 +175,7 @@ class ArchitectureSearchEngine:
                 genotype=rows[i],
                 blueprint=self._space.blueprint(rows[i]),
                 costs=costs[i],
+                shrunk=self._shrunk(rows[i]),
             )
             for position, i in enumerate(kept)
         ]

@@ -439,8 +439,16 @@ def _overview(call: Call, prepared: "Prepared", options: "Options") -> list[str]
         f"limits   {limits_line(spec)}",
         *([f"target   {target}"] if target else []),
         f"space    {space.size:,} candidates, {_percent(share)} of the networks within the limits{'' if counted else ' (sampled)'}",
+        *(f"trained  {line}" for line in _prototypes_note(prepared)),
         f"plan     {summary(prepared, options)}",
     ]
+
+
+def _prototypes_note(prepared: "Prepared") -> list[str]:
+    """What is trained in the place of networks that are too large; nothing where there are none."""
+    from metagen_jax.synth.scaling import describe
+
+    return [] if prepared.prototypes is prepared.space else describe(prepared.space, prepared.prototypes)
 
 
 def _numbers_note(precision: str, backend: str) -> list[str]:

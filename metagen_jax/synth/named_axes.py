@@ -82,10 +82,20 @@ def param_count(module_leaves: tuple[Leaf, ...], sizes: Mapping[str, Any]) -> An
       module_leaves: the leaves of the module at its allocated sizes.
       sizes: axis name to length: integers, or integer arrays of one shape, which is then the shape of the result.
     """
-    total: Any = 0
+    return sum(math.prod(factors) for factors in count_factors(module_leaves, sizes))
+
+
+def count_factors(module_leaves: tuple[Leaf, ...], sizes: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """The numbers whose products add up to the count of parameters.
+
+    The layers of a list are alike, so a leaf of one of them is counted as often as the list has layers: `sizes` may be
+    larger than what the module was built at.
+    """
+    alike: dict[Path, Leaf] = {}
     for leaf in module_leaves:
-        total = total + math.prod(leaf.lengths(sizes)) * leaf.present(sizes)
-    return total
+        inside = len(leaf.list_path)
+        alike.setdefault(leaf.path[:inside] + leaf.path[inside + 1 :] if leaf.layers else leaf.path, leaf)
+    return [(*leaf.lengths(sizes), *(sizes[axis] for axis, _ in leaf.layers)) for leaf in alike.values()]
 
 
 def mask(leaf: Leaf, sizes: Mapping[str, jax.Array]) -> jax.Array:

@@ -2,27 +2,21 @@
 
 import dataclasses
 import functools
-import itertools
 import math
 from collections.abc import Callable, Mapping
-from types import ModuleType
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 
 from metagen_jax.errors import InfeasibleError
 from metagen_jax.search import Space, discrete_space
 from metagen_jax.spec import ModelSpec
-from metagen_jax.synth import codegen, named_axes
 from metagen_jax.synth.architecture import Blueprint
-from metagen_jax.synth.choices import choose_family, narrow
-from metagen_jax.synth.costs import CostModel, Costs, Program, build_cost_model, exact
+from metagen_jax.synth.costs import CostModel, Costs, exact
 from metagen_jax.synth.limits import Limit, limits_of
 from metagen_jax.synth.modalities import HYPERPARAMETER, SIZE, STRUCTURE, Dimension, Family, Field, Modality
-from metagen_jax.synth.modalities.base import Dataset
 
 MOST_ENUMERATED = 1_000_000
 NUM_SAMPLED = 200_000
@@ -42,6 +36,7 @@ class SearchSpace:
       dimensions: what is searched, in the order of the genotype.
       sources: the program's text for each structure, by the values of the structural dimensions.
       cost_models: costs, by the same key.
+      target: the space that the limits are of, if this is the one of its prototypes: the same genotypes, other lengths.
     """
 
     spec: ModelSpec
@@ -51,6 +46,7 @@ class SearchSpace:
     dimensions: tuple[Dimension, ...]
     sources: Mapping[tuple[Any, ...], str]
     cost_models: Mapping[tuple[Any, ...], CostModel]
+    target: "SearchSpace | None" = None
 
     @property
     def largest(self) -> dict[str, int]:
@@ -104,7 +100,8 @@ class SearchSpace:
             costs = model(sizes)
             chosen = jnp.ones(len(genotypes), bool)
             for column, value in zip(structural, key, strict=True):
-                chosen &= genotypes[:, column] == self.dimensions[column].values.index(value)
+                alike = jnp.array([other == value for other in self.dimensions[column].values])
+                chosen &= alike[genotypes[:, column]]
             total = costs if total is None else jax.tree.map(functools.partial(jnp.where, chosen), costs, total)
         assert total is not None
         return total
@@ -140,6 +137,8 @@ class SearchSpace:
     @functools.cached_property
     def _survey(self) -> tuple[np.ndarray, Costs, bool]:
         """Genotypes of networks (training numbers left at their first value), their costs, and whether these are all."""
+        if self.target is not None:
+            return self.target._survey
         counts = [1 if d.kind == HYPERPARAMETER else len(d.values) for d in self.dimensions]
         exhaustive = math.prod(counts) <= MOST_ENUMERATED
         if exhaustive:
@@ -201,62 +200,3 @@ class SearchSpace:
                 lines.append(f"  {where}: {limit.written}; the closest of the whole space is {nearest}")
         lines.append("  Move a limit, or widen architecture.choices.")
         return InfeasibleError("\n".join(lines))
-
-
-def build_space(spec: ModelSpec, modality: Modality, dataset: Dataset) -> SearchSpace:
-    """Derives the search space of a spec.
-
-    Raises:
-      SpecError: the spec names a family, a choice or a value that there is not.
-      InfeasibleError: no candidate is within the limits.
-    """
-    family = choose_family(spec, modality)
-    fixed = modality.fixed_fields(spec, dataset)
-    lengths = {field.name: field.value for field in fixed}
-    dimensions = tuple(
-        narrow(spec, dimension, modality.default_structure(family, lengths, dimension))
-        for dimension in modality.dimensions(family, spec, lengths)
-    )
-    largest = {d.name: max(d.values) for d in dimensions if d.kind == SIZE}
-    structural = [d for d in dimensions if d.kind == STRUCTURE]
-    sources, cost_models = {}, {}
-    for key in itertools.product(*(d.values for d in structural)):
-        structure = dict(zip((d.name for d in structural), key, strict=True))
-        source = codegen.program_source(modality, family, structure, largest, fixed, spec.training, spec.seed)
-        module = codegen.load_module(source)
-        leaves = named_axes.leaves(_abstract(module, family.model_class))
-        sources[key] = source
-        cost_models[key] = build_cost_model(
-            _program(module, modality, family, lengths, spec.training.batch_size),
-            leaves,
-            tuple(largest),
-            fixed=tuple(lengths.values()),
-            causal=family.causal,
-            device=spec.constraints.device_kind,
-        )
-    space = SearchSpace(spec, modality, family, fixed, dimensions, sources, cost_models)
-    space.feasible_share()
-    return space
-
-
-def _abstract(module: ModuleType, model_class: str) -> nnx.Module:
-    """The model at the sizes of its own `Config`, without any weights."""
-    return nnx.eval_shape(lambda: getattr(module, model_class)(module.Config(), nnx.Rngs(0)))
-
-
-def program_of(space: SearchSpace, source: str) -> Program:
-    """What the costs of a structure are counted in, from its text."""
-    lengths = {field.name: field.value for field in space.fixed}
-    return _program(codegen.load_module(source), space.modality, space.family, lengths, space.spec.training.batch_size)
-
-
-def _program(
-    module: ModuleType, modality: Modality, family: Family, lengths: Mapping[str, int], batch_size: int
-) -> Program:
-    """What the costs of a structure are counted in."""
-
-    def build(sizes: Mapping[str, int]) -> nnx.Module:
-        return getattr(module, family.model_class)(dataclasses.replace(module.Config(), **sizes), nnx.Rngs(0))
-
-    batch = tuple(jax.ShapeDtypeStruct(*array) for array in modality.abstract_batch(lengths, batch_size))
-    return Program(build, module.loss_fn, batch, jax.ShapeDtypeStruct(*modality.abstract_example(lengths)))

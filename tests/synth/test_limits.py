@@ -46,7 +46,7 @@ def test_what_does_not_fit_a_device_class_is_refused_at_the_line_of_the_device()
 
 def test_inference_memory_holds_weights_activations_and_for_text_the_keys_and_values_of_a_context():
     small, large = (
-        prepare(load_spec(TEXT, [f"constraints.context_window={context}", "constraints.parameter_budget={max: 1B}"]))
+        prepare(load_spec(TEXT, [f"constraints.context_window={context}", "constraints.parameter_budget={}"]))
         for context in (16, 64)
     )
     genotypes = jnp.zeros((1, len(small.space.dimensions)), jnp.int32)

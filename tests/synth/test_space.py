@@ -103,7 +103,7 @@ def test_the_largest_feasible_network_is_the_largest_of_the_feasible():
 
 @pytest.mark.parametrize(("low", "high"), [(100, 300), (30_000, 30_010), (10**7, 10**8)])
 def test_the_closest_value_named_for_an_impossible_budget_is_the_closest_there_is(low: int, high: int):
-    everything = space_of(IMAGE, "constraints.parameter_budget={max: 1B}")
+    everything = space_of(IMAGE, "constraints.parameter_budget={}")
     params = exact(jax.jit(everything.cost)(everything._survey[0]).params)
     with pytest.raises(InfeasibleError) as raised:
         space_of(IMAGE, f"constraints.parameter_budget={{min: {low}, max: {high}}}")

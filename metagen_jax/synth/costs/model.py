@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from metagen_jax.synth import named_axes
 from metagen_jax.synth.costs import memory, wide
 from metagen_jax.synth.costs.latency import DEVICES, Effort, predicted_ms
 from metagen_jax.synth.costs.operations import Trace, trace
@@ -151,20 +152,10 @@ class CostModel:
         return Effort(**parts | {"moved_bytes": parts["moved_bytes"] + weights})
 
 
-def count_params(leaves: Sequence[Leaf], sizes: Mapping[str, Any]) -> Wide:
-    """Counts the parameters of networks exactly; `sizes` are `(N,)` int32, or integers.
-
-    The layers of a list are alike: their parameters are counted once and multiplied.
-    """
-    total = wide.product([0])
-    alike: dict[Any, Leaf] = {}
-    for leaf in leaves:
-        inside = len(leaf.list_path)
-        alike.setdefault(leaf.path[:inside] + leaf.path[inside + 1 :] if leaf.layers else leaf.path, leaf)
-    for leaf in alike.values():
-        layers = [sizes[axis] for axis, _ in leaf.layers]
-        total = total + wide.product([*leaf.lengths(sizes), *layers])
-    return total
+def count_params(leaves: tuple[Leaf, ...], sizes: Mapping[str, Any]) -> Wide:
+    """Counts the parameters of networks exactly; `sizes` are `(N,)` int32, or integers."""
+    products = (wide.product(factors) for factors in named_axes.count_factors(leaves, sizes))
+    return functools.reduce(lambda a, b: a + b, products)
 
 
 def build_cost_model(

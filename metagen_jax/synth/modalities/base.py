@@ -90,6 +90,7 @@ class Family:
       width: the axis of the residual stream, which norms divide by.
       parameter: one of its parameters as documents show it.
       parallel: axes that a large network may be divided along over several devices.
+      anchors: lengths of large networks that are known to work, smallest first; lengths in between are searched too.
       causal: whether a position may only look back.
       grid: how it divides an image; None if it reads no images.
     """
@@ -102,6 +103,7 @@ class Family:
     width: str
     parameter: str
     parallel: tuple[str, ...]
+    anchors: tuple[Mapping[str, int], ...]
     causal: bool = False
     grid: Grid | None = None
 
@@ -131,6 +133,14 @@ class Modality(abc.ABC):
     def fixed_fields(self, spec: ModelSpec, dataset: Dataset) -> tuple[Field, ...]:
         """The sizes that the data and the spec decide: image size, number of classes, vocabulary, context."""
 
+    def target_fields(self, spec: ModelSpec, fields: tuple[Field, ...]) -> tuple[Field, ...]:
+        """These sizes for the model that comes out: as the data has them, unless the spec has a target of its own."""
+        wanted = dataclasses.asdict(spec.target)
+        return tuple(
+            dataclasses.replace(field, value=wanted[field.name]) if wanted.get(field.name) is not None else field
+            for field in fields
+        )
+
     @abc.abstractmethod
     def dimensions(self, family: Family, spec: ModelSpec, fixed: Mapping[str, int]) -> tuple[Dimension, ...]:
         """The family's choices that make sense for data of these fixed sizes."""
@@ -138,6 +148,12 @@ class Modality(abc.ABC):
     @abc.abstractmethod
     def default_structure(self, family: Family, fixed: Mapping[str, int], dimension: Dimension) -> tuple[Any, ...]:
         """The values of a structural dimension that are searched when the spec does not name any."""
+
+    def prototype_structure(
+        self, family: Family, dimension: Dimension, target: Mapping[str, int], fixed: Mapping[str, int]
+    ) -> tuple[Any, ...]:
+        """The values of a structural dimension for prototypes, from those for targets with other fixed sizes."""
+        return dimension.values
 
     @abc.abstractmethod
     def abstract_batch(self, fixed: Mapping[str, int], batch_size: int) -> tuple[Array, ...]:

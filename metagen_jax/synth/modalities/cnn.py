@@ -29,5 +29,10 @@ CNN = Family(
     width="width",
     parameter='axes=("width", "num_classes"), fan_in=("width",)',
     parallel=("hidden",),
+    # Widths of WRN-28-10 (Zagoruyko and Komodakis, 2016), which has 12 such blocks; of an earlier stage of it before.
+    anchors=(
+        {"width": 320, "num_layers": 8, "hidden": 320},
+        {"width": 640, "num_layers": 12, "hidden": 640},
+    ),
     grid=Grid("stride", smallest=1, fewest=4, usual=8),
 )

@@ -11,7 +11,7 @@ from metagen_jax.errors import DataError
 from metagen_jax.spec import ModelSpec
 from metagen_jax.synth.modalities.base import STRUCTURE, Array, Dataset, Dimension, Family, Field, Grid, Modality
 from metagen_jax.synth.modalities.cnn import CNN
-from metagen_jax.synth.modalities.transformer import BLOCK_FRAGMENTS, DIMENSIONS, PARALLEL, PARAMETER, WIDTH
+from metagen_jax.synth.modalities.transformer import ANCHORS, BLOCK_FRAGMENTS, DIMENSIONS, PARALLEL, PARAMETER, WIDTH
 
 VIT = Family(
     name="vit",
@@ -22,6 +22,7 @@ VIT = Family(
     width=WIDTH,
     parameter=PARAMETER,
     parallel=PARALLEL,
+    anchors=ANCHORS,
     grid=Grid("patch_size", smallest=2, fewest=2, usual=4),
 )
 
@@ -64,6 +65,17 @@ class ImageClassification(Modality):
     def default_structure(self, family: Family, fixed: Mapping[str, int], dimension: Dimension) -> tuple[Any, ...]:
         grid = _grid(family)
         return (grid.usual_side(fixed["image_size"]),) if dimension.name == grid.name else dimension.values
+
+    def prototype_structure(
+        self, family: Family, dimension: Dimension, target: Mapping[str, int], fixed: Mapping[str, int]
+    ) -> tuple[Any, ...]:
+        """Squares of an image of another size: as nearly as many of them along a side."""
+        grid = _grid(family)
+        if dimension.name != grid.name:
+            return dimension.values
+        size, sides = fixed["image_size"], grid.sides(fixed["image_size"])
+        squares = [target["image_size"] / side for side in dimension.values]
+        return tuple(sides[int(np.argmin([abs(size / side - wanted) for side in sides]))] for wanted in squares)
 
     def abstract_batch(self, fixed: Mapping[str, int], batch_size: int) -> tuple[Array, ...]:
         side, channels = fixed["image_size"], fixed["channels"]

@@ -10,7 +10,7 @@ from metagen_jax.data import TextDataset, bigram_bits_per_character
 from metagen_jax.errors import DataError
 from metagen_jax.spec import ModelSpec
 from metagen_jax.synth.modalities.base import Array, Dataset, Dimension, Family, Field, Modality
-from metagen_jax.synth.modalities.transformer import BLOCK_FRAGMENTS, DIMENSIONS, PARALLEL, PARAMETER, WIDTH
+from metagen_jax.synth.modalities.transformer import ANCHORS, BLOCK_FRAGMENTS, DIMENSIONS, PARALLEL, PARAMETER, WIDTH
 
 DECODER_TRANSFORMER = Family(
     name="decoder_transformer",
@@ -21,6 +21,7 @@ DECODER_TRANSFORMER = Family(
     width=WIDTH,
     parameter=PARAMETER,
     parallel=PARALLEL,
+    anchors=ANCHORS,
     causal=True,
 )
 

@@ -28,3 +28,11 @@ DIMENSIONS = (
 WIDTH = "d_model"
 PARAMETER = 'axes=("d_model", "d_ff"), fan_in=("d_model",)'
 PARALLEL = ("d_ff", "num_heads")
+
+# GPT-2 small (Radford et al., 2019) and ViT-Base (Dosovitskiy et al., 2020); Llama 3 of 8 and of 70 billion parameters
+# (Grattafiori et al., 2024).
+ANCHORS = (
+    {"d_model": 768, "num_layers": 12, "num_heads": 12, "head_dim": 64, "d_ff": 3072},
+    {"d_model": 4096, "num_layers": 32, "num_heads": 32, "head_dim": 128, "d_ff": 14336},
+    {"d_model": 8192, "num_layers": 80, "num_heads": 64, "head_dim": 128, "d_ff": 28672},
+)

@@ -11,9 +11,10 @@ import pytest
 from experiments.costs.counted import Counted, count
 from metagen_jax.automl.pipeline import prepare
 from metagen_jax.spec import load_spec
+from metagen_jax.synth.build import program_of
 from metagen_jax.synth.costs import FLOAT_BYTES, build_cost_model
 from metagen_jax.synth.costs.polynomials import Rulers, rulers_for
-from metagen_jax.synth.space import SearchSpace, program_of
+from metagen_jax.synth.space import SearchSpace
 from tests.runs import ROOT
 
 SPECS = {

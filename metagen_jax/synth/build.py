@@ -1,0 +1,123 @@
+"""From a spec to its search space, and to the space of the prototypes that stand for networks too large to train."""
+
+import dataclasses
+import itertools
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+
+import jax
+from flax import nnx
+
+from metagen_jax.spec import ModelSpec
+from metagen_jax.synth import codegen, ladders, named_axes, scaling
+from metagen_jax.synth.choices import choose_family, narrow
+from metagen_jax.synth.costs import Program, build_cost_model
+from metagen_jax.synth.modalities import SIZE, STRUCTURE, Dimension, Family, Field, Modality
+from metagen_jax.synth.modalities.base import Dataset
+from metagen_jax.synth.space import SearchSpace
+
+
+def build_space(spec: ModelSpec, modality: Modality, dataset: Dataset) -> SearchSpace:
+    """Derives the search space of a spec.
+
+    Raises:
+      SpecError: the spec names a family, a choice or a value that there is not.
+      InfeasibleError: no candidate is within the limits.
+    """
+    family = choose_family(spec, modality)
+    fixed = modality.target_fields(spec, modality.fixed_fields(spec, dataset))
+    lengths = _lengths(fixed)
+    sized = dataclasses.replace(family, dimensions=_open_sizes(spec, modality, family, fixed))
+    dimensions = tuple(
+        narrow(spec, dimension, modality.default_structure(sized, lengths, dimension))
+        for dimension in modality.dimensions(sized, spec, lengths)
+    )
+    space = _space(spec, modality, family, fixed, dimensions)
+    space.feasible_share()
+    return space
+
+
+def build_prototypes(space: SearchSpace, dataset: Dataset) -> SearchSpace:
+    """The space of what is trained in the place of the networks of a space; that space itself where these can be trained.
+
+    A network is a target, and only its prototype is trained, where the space has networks beyond
+    `search.prototype_params`, or where they are built for other data than there is to learn from.
+    """
+    spec, modality, family = space.spec, space.modality, space.family
+    own = modality.fixed_fields(spec, dataset)
+    (largest,) = space.costs_of(space.largest_feasible()[None])
+    is_large = largest["params"] > spec.search.prototype_params
+    if not is_large and own == space.fixed:
+        return space
+    fixed = scaling.shrink_context(own) if is_large else own
+    by = scaling.divisors(family, space.dimensions) if is_large else {}
+    dimensions = tuple(
+        dataclasses.replace(d, values=modality.prototype_structure(family, d, _lengths(space.fixed), _lengths(fixed)))
+        if d.kind == STRUCTURE
+        else d
+        for d in scaling.shrink(space.dimensions, by)
+    )
+    return dataclasses.replace(_space(spec, modality, family, fixed, dimensions), target=space)
+
+
+def program_of(space: SearchSpace, source: str) -> Program:
+    """What the costs of a structure are counted in, from its text."""
+    return _program(
+        codegen.load_module(source), space.modality, space.family, space.fixed, space.spec.training.batch_size
+    )
+
+
+def _open_sizes(spec: ModelSpec, modality: Modality, family: Family, fixed: Sequence[Field]) -> tuple[Dimension, ...]:
+    """The family's dimensions, with lengths that suit the budget of the spec."""
+    sizes = {d.name: max(d.values) for d in family.dimensions if d.kind == SIZE}
+    usual = {
+        d.name: modality.default_structure(family, _lengths(fixed), d)[0]
+        for d in family.dimensions
+        if d.kind == STRUCTURE
+    }
+    source = codegen.program_source(modality, family, usual, sizes, fixed, spec.training, spec.seed)
+    leaves = named_axes.leaves(_abstract(codegen.load_module(source), family.model_class))
+    ranged = {name for name, choice in spec.architecture.choices.items() if choice.values is None}
+    return ladders.for_budget(family, spec.constraints, ranged, lambda sizes: named_axes.param_count(leaves, sizes))
+
+
+def _space(
+    spec: ModelSpec, modality: Modality, family: Family, fixed: tuple[Field, ...], dimensions: tuple[Dimension, ...]
+) -> SearchSpace:
+    largest = {d.name: max(d.values) for d in dimensions if d.kind == SIZE}
+    structural = {d.name: tuple(dict.fromkeys(d.values)) for d in dimensions if d.kind == STRUCTURE}
+    sources, cost_models = {}, {}
+    for key in itertools.product(*structural.values()):
+        structure = dict(zip(structural, key, strict=True))
+        source = codegen.program_source(modality, family, structure, largest, fixed, spec.training, spec.seed)
+        module = codegen.load_module(source)
+        sources[key] = source
+        cost_models[key] = build_cost_model(
+            _program(module, modality, family, fixed, spec.training.batch_size),
+            named_axes.leaves(_abstract(module, family.model_class)),
+            tuple(largest),
+            fixed=tuple(field.value for field in fixed),
+            causal=family.causal,
+            device=spec.constraints.device_kind,
+        )
+    return SearchSpace(spec, modality, family, fixed, dimensions, sources, cost_models)
+
+
+def _lengths(fixed: Sequence[Field]) -> dict[str, int]:
+    return {field.name: field.value for field in fixed}
+
+
+def _abstract(module: ModuleType, model_class: str) -> nnx.Module:
+    """The model at the sizes of its own `Config`, without any weights."""
+    return nnx.eval_shape(lambda: getattr(module, model_class)(module.Config(), nnx.Rngs(0)))
+
+
+def _program(
+    module: ModuleType, modality: Modality, family: Family, fixed: Sequence[Field], batch_size: int
+) -> Program:
+    def build(sizes: Mapping[str, int]) -> nnx.Module:
+        return getattr(module, family.model_class)(dataclasses.replace(module.Config(), **sizes), nnx.Rngs(0))
+
+    lengths = _lengths(fixed)
+    batch = tuple(jax.ShapeDtypeStruct(*array) for array in modality.abstract_batch(lengths, batch_size))
+    return Program(build, module.loss_fn, batch, jax.ShapeDtypeStruct(*modality.abstract_example(lengths)))
