@@ -1,6 +1,7 @@
 """What XLA says of the plain program of a blueprint."""
 
 import dataclasses
+import math
 from typing import Any
 
 import jax
@@ -17,7 +18,8 @@ from metagen_jax.synth.space import SearchSpace
 class Counted:
     """By XLA: parameters of the rendered model, FLOPs of forward pass and gradients, memory of a training step.
 
-    `training_flops` are those of the program as it is written, `training_flops_compiled` as it is after optimisation.
+    `training_flops` are those of the program as it is written, `training_flops_compiled` as it is after optimisation; NaN
+    where that was not asked for.
     """
 
     params: int
@@ -27,7 +29,7 @@ class Counted:
     memory_bytes: float
 
 
-def count(space: SearchSpace, blueprint: Blueprint) -> Counted:
+def count(space: SearchSpace, blueprint: Blueprint, compiled: bool = True) -> Counted:
     source = space.sources[space.structure_key(blueprint)]
     structure = Structure(codegen.load_module(source), space.family.model_class, space.largest)
     graph, params = nnx.split(structure.abstract(blueprint.sizes))
@@ -52,7 +54,7 @@ def count(space: SearchSpace, blueprint: Blueprint) -> Counted:
         params=sum(leaf.size for leaf in jax.tree.leaves(params)),
         flops=forward.cost_analysis()["flops"],
         training_flops=gradients.cost_analysis()["flops"],
-        training_flops_compiled=gradients.compile().cost_analysis()["flops"],
+        training_flops_compiled=gradients.compile().cost_analysis()["flops"] if compiled else math.nan,
         memory_bytes=used.argument_size_in_bytes
         + used.output_size_in_bytes
         + used.temp_size_in_bytes

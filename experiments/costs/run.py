@@ -11,6 +11,7 @@ to account for); memory against XLA's memory analysis of a whole training step. 
 import argparse
 import datetime
 import json
+import math
 import platform
 import shlex
 import sys
@@ -38,6 +39,7 @@ SPACES = {
     "cnn": ("image_digits_cnn", f"{{{WORDS}, stride: [1, 2], width: [10, 16, 24, 40, 64], hidden: [12, 20, 36, 64]}}"),
     "decoder_transformer": ("text_char_lm", f"{{{WORDS}, d_model: [12, 20, 32, 48, 76, 100, 128]}}"),
 }
+COMPILED_EVERY = 5  # candidates, of which the gradients are compiled on their own: another two seconds
 MEASURES = {
     "flops": "flops",
     "training_flops": "training_flops",
@@ -60,13 +62,15 @@ def measure(family: str, candidates: int, seed: int) -> list[dict[str, Any]]:
     rows = []
     for number, (genotype, predicted) in enumerate(zip(genotypes, space.costs_of(genotypes), strict=True), 1):
         blueprint = space.blueprint(genotype)
-        rows.append(_row(blueprint.structure | blueprint.sizes, predicted, count(space, blueprint)))
+        counted = count(space, blueprint, compiled=number % COMPILED_EVERY == 0)
+        rows.append(_row(blueprint.structure | blueprint.sizes, predicted, counted))
         print(f"{family} {number}/{candidates}", file=sys.stderr, flush=True)
     return rows
 
 
 def _row(choices: Mapping[str, Any], predicted: Mapping[str, Any], xla: Counted) -> dict[str, Any]:
-    ratios = {name: round(predicted[of] / getattr(xla, name), 5) for name, of in MEASURES.items()}
+    counted = {name: of for name, of in MEASURES.items() if not math.isnan(getattr(xla, name))}
+    ratios = {name: round(predicted[of] / getattr(xla, name), 5) for name, of in counted.items()}
     return {**choices, "params": predicted["params"], "params_equal": predicted["params"] == xla.params, **ratios}
 
 
@@ -74,8 +78,9 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """The figures that count, over the rows of a family or of all."""
     found: dict[str, Any] = {"candidates": len(rows), "params_equal": sum(row["params_equal"] for row in rows)}
     for name in MEASURES:
-        ratios = np.array([row[name] for row in rows])
+        ratios = np.array([row[name] for row in rows if name in row])
         found[name] = {
+            "candidates": len(ratios),
             "median_error": round(float(np.median(np.abs(ratios - 1))), 5),
             "smallest_ratio": float(ratios.min()),
             "largest_ratio": float(ratios.max()),
