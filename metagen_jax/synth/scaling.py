@@ -84,16 +84,32 @@ def _span(values: Sequence[int]) -> str:
     return str(values[0]) if len(values) == 1 else f"{values[0]}-{values[-1]}"
 
 
-def transferred(
-    hyperparameters: Mapping[str, float], target: Blueprint, prototype: Blueprint, width: str
-) -> dict[str, float]:
-    """The training settings of a target, from those that its prototype was searched with.
+def factors(target: SearchSpace, prototypes: SearchSpace) -> dict[str, float]:
+    """What each axis was divided by, those that data and spec decide among them; only where that is not 1."""
+    searched = {
+        d.name: max(d.values) / max(small.values)
+        for d, small in zip(target.dimensions, prototypes.dimensions, strict=True)
+        if d.kind == SIZE
+    }
+    fixed = {field.name: field.value / small.value for field, small in zip(target.fixed, prototypes.fixed, strict=True)}
+    return {name: factor for name, factor in (searched | fixed).items() if factor != 1}
 
-    The learning rate falls as the width grows, as Adam's does in the maximal update parametrisation (Yang et al.,
-    Tensor Programs V, 2022); the others stay.
+
+TRANSFER = (
+    "The learning rate is that of the prototype times the ratio of their widths, as Adam's falls with the width in the "
+    "maximal update parametrisation (Yang et al., Tensor Programs V, 2022); the other settings are the prototype's."
+)
+
+
+def transferred(target: Blueprint, prototype: Blueprint, width: str) -> dict[str, float]:
+    """The training settings of a target, from those that its prototype was searched with: see `TRANSFER`.
+
+    Args:
+      width: the axis of the residual stream.
     """
     ratio = prototype.sizes[width] / target.sizes[width]
-    return dict(hyperparameters) | {"learning_rate": hyperparameters["learning_rate"] * ratio}
+    settings = dict(prototype.hyperparameters)
+    return settings | {"learning_rate": settings["learning_rate"] * ratio}
 
 
 def shrink_context(fields: Sequence[Field]) -> tuple[Field, ...]:
