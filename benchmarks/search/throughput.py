@@ -38,7 +38,7 @@ def search(space: SearchSpace, batch_size: int):
 
     def measure(genotypes):
         costs = space.cost(genotypes)
-        losses = jnp.stack([costs.params, costs.flops], axis=1).astype(jnp.float32)
+        losses = jnp.stack([costs.params.rounded(), costs.flops], axis=1)
         return losses, space.violation(genotypes)
 
     def generation(survivors, key):

@@ -210,7 +210,7 @@ class _Runner:
             return self._without_search(database)
         trainer: Any = self._trainer
         if not self._options.train_prototypes:
-            search, trainer = dataclasses.replace(search, objectives=(Objective("params", "maximize"),)), _Untrained()
+            search, trainer = dataclasses.replace(search, objectives=(Objective("params", "maximize"),)), UNTRAINED
         engine = ArchitectureSearchEngine(
             self._space, search, trainer, self._search_key, self._progress, self._prototypes
         )
@@ -416,6 +416,9 @@ class _Untrained:
         for candidate in candidates:
             candidate.status = TRAINED
         record(candidates)
+
+
+UNTRAINED: Any = _Untrained()
 
 
 def _architecture(candidate: Candidate) -> str:

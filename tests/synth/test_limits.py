@@ -17,7 +17,7 @@ TEXT = ROOT / "specs" / "text_char_lm.yaml"
 def costs(params: list[int], num_bytes: list[float]) -> Costs:
     large = jnp.array(num_bytes, jnp.float32)
     counts = Wide(jnp.zeros(len(params), jnp.uint32), jnp.array(params, jnp.uint32))
-    return Costs(counts, *[large] * 6, latency_ms=jnp.ones(len(params)))
+    return Costs(counts, *[large] * 7, latency_ms=jnp.ones(len(params)))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ results, so that the gradients of weights come late.
 
 import functools
 import math
+from collections.abc import Collection
 
 from metagen_jax.synth.costs.operations import Operation, Trace, Value
 from metagen_jax.synth.costs.polynomials import Polynomial, Rulers, largest
@@ -19,19 +20,25 @@ COSTLY = TRANSCENDENTAL | {"div"}  # not computed twice
 FRESH = frozenset(("broadcast_in_dim", "iota"))  # made from nothing wherever they are used
 
 
-def peaks(trace: Trace, rulers: Rulers) -> tuple[Polynomial, ...]:
-    """The bytes alive beside the inputs at each point that may be the worst one: their maximum is the peak."""
+def peaks(trace: Trace, rulers: Rulers, beside: Collection[Value] = ()) -> tuple[Polynomial, ...]:
+    """The bytes alive beside the inputs at each point that may be the worst one: their maximum is the peak.
+
+    Args:
+      beside: values that are not counted either.
+    """
     operations = _depth_first(trace)
     storage = _Storage(operations, trace)
+    uncounted = {storage.root(value) for value in beside}
     last_use = _last_uses(operations, trace, storage)
     dying: dict[int, list[Value]] = {}
     for value, time in last_use.items():
-        if value in storage.made:
+        if value in storage.made and value not in uncounted:
             dying.setdefault(time, []).append(value)
     none = rulers.constant(0)
     alive, points = none, []
     for time, operation in enumerate(operations):
-        new = sum((_bytes(value, rulers) for value in operation.outputs if value in storage.stored), none)
+        made = (value for value in operation.outputs if value in storage.stored and value not in uncounted)
+        new = sum((_bytes(value, rulers) for value in made), none)
         points.append(alive + new - _taken_over(operation, storage, dying.get(time, ()), rulers))
         alive = alive + new - sum((_bytes(value, rulers) for value in dying.get(time, ())), none)
     return largest(points)

@@ -33,6 +33,8 @@ class Costs(NamedTuple):
       flops: float32, of one forward pass over one example; a multiply and an add are two, everything counts.
       training_flops: float32, of the loss of a batch and its gradients.
       memory_bytes: float32, of a training step at its peak: weights, gradients, AdamW's moments, activations.
+      activation_bytes: float32, of what a training step computes from a batch and is alive at once, without gradients of
+        weights.
       optimizer_bytes: float32, of AdamW's moments.
       cache_bytes: float32, of the keys and values of a full context; 0 where nothing is generated.
       inference_bytes: float32, of answering one example: weights, activations, keys and values.
@@ -43,6 +45,7 @@ class Costs(NamedTuple):
     flops: Any
     training_flops: Any
     memory_bytes: Any
+    activation_bytes: Any
     optimizer_bytes: Any
     cache_bytes: Any
     inference_bytes: Any
@@ -98,6 +101,7 @@ class CostModel:
       device: a key of `DEVICES`.
       forward, training: FLOPs of one example, of a batch.
       answering, learning: bytes at the peak beside the weights.
+      activations: of learning, without the gradients.
       batch_bytes: of what a training step reads.
       effort: what the latency is predicted from, by the names of `Effort`.
     """
@@ -110,6 +114,7 @@ class CostModel:
     training: ByDepth
     answering: ByDepth
     learning: ByDepth
+    activations: ByDepth
     batch_bytes: int
     effort: Mapping[str, ByDepth]
 
@@ -135,6 +140,7 @@ class CostModel:
             flops=self.forward(real),
             training_flops=self.training(real),
             memory_bytes=weights + optimizer + self.batch_bytes + REUSE * self.learning(real),
+            activation_bytes=REUSE * self.activations(real),
             optimizer_bytes=optimizer,
             cache_bytes=cache,
             inference_bytes=weights + cache + REUSE * self.answering(real),
@@ -200,6 +206,7 @@ def build_cost_model(
         training=by_depth(training, lambda each: work[id(each)].flops),
         answering=by_depth(forward, lambda each: memory.peaks(each, rulers)),
         learning=by_depth(training, lambda each: memory.peaks(each, rulers)),
+        activations=by_depth(training, lambda each: memory.peaks(each, rulers, beside=each.outputs)),
         batch_bytes=sum(int(np.prod(each.shape)) * each.dtype.itemsize for each in program.batch),
         effort={
             "kernels": by_depth(forward, lambda each: rulers.constant(memory.num_stored(each))),

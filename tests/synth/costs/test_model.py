@@ -10,7 +10,7 @@ import pytest
 
 from experiments.costs.counted import Counted, count
 from metagen_jax.automl.pipeline import prepare
-from metagen_jax.spec import load_spec
+from metagen_jax.spec import ModelSpec, load_spec
 from metagen_jax.synth.build import program_of
 from metagen_jax.synth.costs import FLOAT_BYTES, build_cost_model
 from metagen_jax.synth.costs.polynomials import Rulers, rulers_for
@@ -66,6 +66,27 @@ def test_the_cache_holds_keys_and_values_of_every_position(space: SearchSpace):
     assert float(costs.cache_bytes[0]) == expected
     assert float(costs.optimizer_bytes[0]) == 2 * FLOAT_BYTES * int(costs.params.low[0])
     assert float(costs.inference_bytes[0]) > expected + FLOAT_BYTES * int(costs.params.low[0])
+
+
+def test_activations_are_those_of_a_batch(space: SearchSpace):
+    source, model = next((space.sources[key], model) for key, model in space.cost_models.items())
+    batch = space.spec.training.batch_size
+    twice = build_cost_model(
+        program_of(dataclasses.replace(space, spec=_with_batch_size(space.spec, 2 * batch)), source),
+        model.leaves,
+        tuple(space.largest),
+        fixed=tuple(field.value for field in space.fixed),
+        causal=space.family.causal,
+        device=model.device,
+    )
+    sizes = {axis: jnp.array([length]) for axis, length in space.largest.items()}
+    once, double = (float(each(sizes).activation_bytes[0]) for each in (model, twice))
+    assert double / once == pytest.approx(2, rel=0.05)
+    assert once < float(model(sizes).memory_bytes[0])
+
+
+def _with_batch_size(spec: ModelSpec, batch_size: int) -> ModelSpec:
+    return dataclasses.replace(spec, training=dataclasses.replace(spec.training, batch_size=batch_size))
 
 
 def test_other_rulers_give_the_same_costs(space: SearchSpace, monkeypatch: pytest.MonkeyPatch):
