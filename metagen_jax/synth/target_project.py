@@ -24,14 +24,25 @@ from metagen_jax.synth.documents import (
     write_json,
     write_text,
 )
-from metagen_jax.synth.limits import show_bytes
 from metagen_jax.synth.markdown import inline, printable
 from metagen_jax.synth.modalities import Family, Field, Modality
 
-TOLERANCE = {"float32": 1e-4, "bfloat16": 3e-2}  # of losses on different meshes, by the precision of products
+TOLERANCE = {"float32": 1e-4, "bfloat16": 1e-2}  # of losses on different meshes, by the precision of products
+FLOAT_BYTES = 4
+EXAMPLE_LENGTH = 8  # of the mesh axes in the documents
 TOKENS_PER_PARAMETER = 20  # Hoffmann et al., Training Compute-Optimal Large Language Models, 2022
 AS_EVERY_PROJECT = ("model.py", "requirements.txt", "ruff.toml")
-SHARED = ("sizes.py", "recipe.py", "sharding.py", "step.py", "train.py", "dry_run.py", "checkpoint.py", "evaluate.py")
+SHARED = (
+    "sizes.py",
+    "recipe.py",
+    "sharding.py",
+    "step.py",
+    "train.py",
+    "dry_run.py",
+    "memory.py",
+    "checkpoint.py",
+    "evaluate.py",
+)
 OWN = ("data.py", "infer.py")  # each modality has its own
 LAST = ("test_project.py", "README.md")
 
@@ -190,7 +201,8 @@ def _context(
         "prototype_fields": models[1]["config_fields"],
         "rules": rules,
         "fsdp_axes": f"`{family.width}`",
-        "tensor_axes": " and ".join(f"`{axis}`" for axis, mesh_axis in rules.items() if mesh_axis == "tensor"),
+        "tensor_axes": _listed([f"`{axis}`" for axis, mesh_axis in rules.items() if mesh_axis == "tensor"]),
+        **_example_mesh(target),
         "eval_examples": modality.search_examples,
         "tolerance": TOLERANCE[target.training.precision],
         "bfloat16": target.training.precision == "bfloat16",
@@ -201,7 +213,7 @@ def _context(
         "scores": ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in facts.validation.items()),
         "found": _found(facts),
         "size_rows": _size_rows(models, values, numbers, facts),
-        "cost_rows": _cost_rows(target, facts),
+        "cost_rows": _cost_rows(modality, family, target, facts),
     }
 
 
@@ -222,7 +234,7 @@ def _number(family: Family, name: str, value: int | float) -> Number:
         "batch_size": "examples in a step",
         "max_shift": "pixels that an image is moved by at most",
     }
-    return Number(name, type(value).__name__, comments[name])
+    return Number(name, "int" if isinstance(value, int) else "float", comments[name])
 
 
 def _size_rows(
@@ -236,20 +248,44 @@ def _size_rows(
         divided = "" if factor is None else f"{factor:g}"
         rows.append((f"`{large.name}`: {large.comment}", f"{small.value:,}", f"{large.value:,}", divided))
     for name, _, comment in numbers:
-        rows.append((f"`{name}`: {comment}", f"{values[1][name]:g}", f"{values[0][name]:g}", ""))
+        rows.append((f"`{name}`: {comment}", _shown(values[1][name]), _shown(values[0][name]), ""))
     return rows
 
 
-def _cost_rows(target: Scale, facts: TargetFacts) -> list[tuple[str, str]]:
-    batch = target.training.batch_size
+def _shown(number: int | float) -> str:
+    return f"{number:,}" if isinstance(number, int) else f"{number:g}"
+
+
+def _listed(words: list[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _example_mesh(target: Scale) -> dict[str, Any]:
+    """A mesh for the documents that the batch can be handed out on."""
+    fsdp = math.gcd(target.training.batch_size, EXAMPLE_LENGTH)
+    return {"mesh": f"1,{fsdp},{EXAMPLE_LENGTH}", "num_devices": fsdp * EXAMPLE_LENGTH}
+
+
+def _cost_rows(modality: Modality, family: Family, target: Scale, facts: TargetFacts) -> list[tuple[str, str]]:
+    batch, blueprint = target.training.batch_size, target.blueprint
     rows = [
-        ("weights, in float32", show_bytes(facts.weight_bytes)),
-        (f"a training step of {batch} examples, estimated", show_bytes(facts.memory_bytes)),
+        ("weights, in float32", _size(facts.weight_bytes)),
+        (f"a training step of {batch} examples, estimated", _size(facts.memory_bytes)),
         ("FLOPs of a forward pass over one example", f"{facts.flops:.3g}"),
     ]
+    if "num_heads" in blueprint.sizes:
+        num_positions = modality.num_positions(family, target.lengths, blueprint.structure)
+        scores = FLOAT_BYTES * blueprint.sizes["num_heads"] * num_positions**2
+        rows.append(
+            ("attention scores of one layer and one example, which `model.py` computes all at once", _size(scores))
+        )
     if facts.cache_bytes is not None:
-        rows.append(("keys and values of a whole context, for who keeps them", show_bytes(facts.cache_bytes)))
+        rows.append(("keys and values of a whole context, where they are kept", _size(facts.cache_bytes)))
     return rows
+
+
+def _size(num_bytes: float) -> str:
+    return f"{num_bytes / 1e6:,.1f} MB" if num_bytes < 1e9 else f"{num_bytes / 1e9:,.1f} GB"
 
 
 def _found(facts: TargetFacts) -> str:
@@ -319,6 +355,7 @@ def _files(data_files: list[tuple[str, str]]) -> list[tuple[str, str]]:
         ("step.py", "a step of training on a mesh"),
         ("train.py", "trains, and goes on with a training"),
         ("dry_run.py", "what a training would take"),
+        ("memory.py", "what of a device it would take, and whether there is as much"),
         ("evaluate.py", "scores what was trained"),
         ("infer.py", "uses it"),
         ("checkpoint.py", "reads and writes checkpoints"),

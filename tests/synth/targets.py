@@ -89,21 +89,47 @@ def vit_params(sizes: Mapping[str, int], patch_values: int, num_patches: int, nu
     return width * (patch_values + num_patches + num_classes + 1) + sizes["num_layers"] * layer
 
 
+def cnn_params(sizes: Mapping[str, int], square_values: int, num_classes: int) -> int:
+    """Counted by hand: stem and its bias, head, last norm; two convolutions and a norm of each block."""
+    width = sizes["width"]
+    return width * (9 * square_values + num_classes + 2) + sizes["num_layers"] * width * (18 * sizes["hidden"] + 1)
+
+
 def text_target(*overrides: str) -> Target:
-    """Eight billion parameters, for 128,256 tokens; the prototype reads 16 characters."""
+    """Eight billion parameters, for 128,256 tokens; the prototype reads 16 characters of 64 different ones."""
     large = {"d_model": 4096, "num_layers": 32, "num_heads": 32, "head_dim": 128, "d_ff": 21504}
     small = {"d_model": 32, "num_layers": 2, "num_heads": 2, "head_dim": 8, "d_ff": 64}
     more = ("constraints.context_window=16", "training.batch_size=16", "training.steps=40", *overrides)
-    characters = len(prepare(load_spec(SPECS / "text_char_lm.yaml", more)).dataset.vocabulary)
-    return make_target(
+    made = make_target(
         "text_char_lm.yaml",
         more,
         family="decoder_transformer",
         grid=({}, {}),
         sizes=(large, small),
         fixed={"vocabulary": 128256, "context": 8192},
-        params=(decoder_params(large, 128256, 8192), decoder_params(small, characters, 16)),
+        params=(decoder_params(large, 128256, 8192), decoder_params(small, 64, 16)),
         cache_bytes=2 * 2 * 32 * 32 * 128 * 8192,
+    )
+    vocabulary, context = made.prototype.fixed
+    more_characters = "".join(chr(ord("~") + i) for i in range(64 - vocabulary.value))  # so that tensor 2 divides them
+    return dataclasses.replace(
+        made,
+        prototype=dataclasses.replace(made.prototype, fixed=(dataclasses.replace(vocabulary, value=64), context)),
+        dataset=dataclasses.replace(made.dataset, vocabulary=made.dataset.vocabulary + more_characters),
+    )
+
+
+def cnn_target(*overrides: str) -> Target:
+    """A network of 1.9 billion parameters for 224 x 224 colour pixels; the prototype reads 8 x 8 grey ones."""
+    large, small = {"width": 1024, "num_layers": 50, "hidden": 2048}, {"width": 8, "num_layers": 2, "hidden": 12}
+    return make_target(
+        "image_digits_cnn.yaml",
+        ("training.batch_size=16", "training.steps=40", *overrides),
+        family="cnn",
+        grid=({"stride": 16}, {"stride": 2}),
+        sizes=(large, small),
+        fixed={"image_size": 224, "channels": 3, "num_classes": 1000},
+        params=(cnn_params(large, 16 * 16 * 3, 1000), cnn_params(small, 2 * 2, 10)),
     )
 
 
