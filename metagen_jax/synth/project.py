@@ -1,39 +1,41 @@
 """The standalone project of one network: readable source, data and documents; its weights are added by the caller."""
 
 import dataclasses
-import json
-import shlex
-import textwrap
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-from PIL import Image
-
-from metagen_jax.data import SPLITS, Dataset, ImageDataset, TextDataset, decode, save_npz
+from metagen_jax.data import Dataset, ImageDataset, TextDataset, save_npz
 from metagen_jax.data.export import dataset_arrays
 from metagen_jax.synth import codegen
 from metagen_jax.synth.architecture import Blueprint
+from metagen_jax.synth.documents import (
+    LARGEST_DATA_BYTES,
+    METRIC_TITLES,
+    PACKAGES,
+    PICTURE_MODES,
+    data_card,
+    example_counts,
+    example_file,
+    provenance,
+    quoted_prompt,
+    recipe_line,
+    versions_line,
+    wrapped,
+    write_example,
+    write_json,
+    write_text,
+)
 from metagen_jax.synth.markdown import fence, inline, printable
 from metagen_jax.synth.space import SearchSpace
 
-LARGEST_DATA_BYTES = 64_000_000  # larger data stays where it is
 TOLERANCE = {"float32": 1e-3, "bfloat16": 5e-2}  # of `train.py --prototype-mode`, by the precision of products
-LINE_LENGTH = 88
 SHARED = ("model.py", "checkpoint.py", "evaluate.py", "requirements.txt", "ruff.toml")
 OWN = ("train.py", "data.py", "infer.py", "test_project.py")  # each modality has its own
 DOCUMENTS = ("README.md", "MODEL_CARD.md")
-PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "numpy")
-PICTURE_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # what PIL calls an image of so many channels
 PICTURE_KINDS = {"L": "grey", "LA": "grey with transparency", "RGB": "colour", "RGBA": "colour with transparency"}
 DARK = 85  # mean of the training images, of 255, below which they are called light on dark
-METRIC_TITLES = {
-    "loss": "loss in nats (lower is better)",
-    "accuracy": "accuracy (higher is better)",
-    "bits_per_character": "bits per character (lower is better)",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,41 +105,26 @@ def write_project(
     folder.mkdir(parents=True)
     if isinstance(dataset, ImageDataset):
         context |= _image_context(space, dataset, facts)
-        _write_json(folder / "labels.json", [printable(name) for name in dataset.class_names])
-        _write_example(folder / context["example_file"], dataset.test.images[0])
+        write_json(folder / "labels.json", [printable(name) for name in dataset.class_names])
+        write_example(folder / context["example_file"], dataset.test.images[0])
     else:
         context |= _text_context(space, dataset, facts)
-        _write_json(folder / "vocabulary.json", dataset.vocabulary)
+        write_json(folder / "vocabulary.json", dataset.vocabulary)
     curve = {"steps": facts.prototype_steps, "losses": [float(loss) for loss in facts.prototype_losses]}
-    _write_json(folder / "prototype_curve.json", curve)
+    write_json(folder / "prototype_curve.json", curve)
     if data_included:
         save_npz(dataset, folder / "data.npz")
     for name in SHARED:
-        _write(folder / name, codegen.render(f"project/{name}.j2", context))
+        write_text(folder / name, codegen.render(f"project/{name}.j2", context))
     for name in OWN:
-        _write(folder / name, codegen.render(f"project/{space.modality.name}/{name}.j2", context))
+        write_text(folder / name, codegen.render(f"project/{space.modality.name}/{name}.j2", context))
     parts = {
         "metrics": codegen.render("project/metrics.md.j2", context),
         "usage": codegen.render(f"project/{space.modality.name}/usage.md.j2", context),
         "examples": codegen.render(f"project/{space.modality.name}/samples.md.j2", context),
     }
     for name in DOCUMENTS:
-        _write(folder / name, codegen.render(f"project/{name}.j2", context | parts))
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text + "\n", encoding="utf-8", newline="\n")
-
-
-def _write_json(path: Path, content: Any) -> None:
-    _write(path, json.dumps(content, allow_nan=False))  # ASCII
-
-
-def _write_example(path: Path, image: np.ndarray) -> None:
-    if path.suffix == ".npy":
-        np.save(path, image)
-    else:
-        Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image).save(path)
+        write_text(folder / name, codegen.render(f"project/{name}.j2", context | parts))
 
 
 # -- what the templates read -------------------------------------------------------------------------------------------
@@ -153,7 +140,7 @@ def _context(space: SearchSpace, blueprint: Blueprint, facts: ProjectFacts, data
         **codegen.model_context(space.family, blueprint.structure, blueprint.sizes, space.fixed, precision),
         "recipe_fragments": recipe["recipe_fragments"],
         "settings": settings,
-        "recipe_line": _recipe(space, blueprint, facts),
+        "recipe_line": recipe_line(space.spec.training, blueprint.hyperparameters, facts.training_steps),
         "title": space.family.title,
         "parameter": space.family.parameter,
         "parallel": " and ".join(f"`{axis}`" for axis in space.family.parallel),
@@ -162,9 +149,9 @@ def _context(space: SearchSpace, blueprint: Blueprint, facts: ProjectFacts, data
         "flops": f"{int(facts.flops):,}",
         "description": inline(facts.description),
         "domain": inline(facts.domain),
-        "provenance": _provenance(facts),
+        "provenance": provenance(facts),
         "expected": _expected(facts),
-        "versions": ", ".join(f"{package} {version}" for package, version in facts.versions.items()),
+        "versions": versions_line(facts),
         "requirements": [(package, facts.versions[package]) for package in PACKAGES],
         "found": _found(space, facts),
         "tolerance": TOLERANCE[precision],
@@ -202,33 +189,9 @@ def _settings(
     return [*(of_batches[name] for name in constants), *of_optimizer, *rest]
 
 
-def _recipe(space: SearchSpace, blueprint: Blueprint, facts: ProjectFacts) -> str:
-    training = space.spec.training
-    peaks = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in blueprint.hyperparameters.items())
-    extras = [f"labels smoothed by {training.label_smoothing:g}"] if training.label_smoothing else []
-    extras += ["images moved by a few pixels"] if training.augmentation == "shift" else []
-    extras += ["products in bfloat16"] if training.precision == "bfloat16" else []
-    recipe = [f"AdamW with clipping for {facts.training_steps} steps of {training.batch_size} examples", peaks]
-    return ", ".join([*recipe, f"{training.schedule} schedule", *extras])
-
-
-def _provenance(facts: ProjectFacts) -> str:
-    others = ", ".join(
-        f"{package} {v}" for package, v in facts.versions.items() if package not in ("metagen_jax", "python")
-    )
-    return _wrapped(
-        f"Written by metagen_jax {facts.versions['metagen_jax']} from the spec {facts.spec_name} (hash {facts.spec_hash}, "
-        f"seed {facts.seed}), with Python {facts.versions['python']}, {others}."
-    )
-
-
 def _expected(facts: ProjectFacts) -> str:
     scores = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in facts.validation.items())
-    return _wrapped(f"Expected on the validation data: {scores}.")
-
-
-def _wrapped(text: str) -> str:
-    return textwrap.fill(text, LINE_LENGTH, break_long_words=False, break_on_hyphens=False)
+    return wrapped(f"Expected on the validation data: {scores}.")
 
 
 def _metrics(facts: ProjectFacts) -> dict[str, Any]:
@@ -255,10 +218,10 @@ def _found(space: SearchSpace, facts: ProjectFacts) -> str:
     origin = f"the spec `{facts.spec_name}` (hash `{facts.spec_hash}`, seed {facts.seed})"
     again = "The same spec, seed and versions give the same project."
     if facts.num_candidates <= 1:
-        return _wrapped(f"`metagen_jax` chose it for {origin} without a search and trained it. {again}")
+        return wrapped(f"`metagen_jax` chose it for {origin} without a search and trained it. {again}")
     goals = " and ".join(f"{o.metric.replace('_', ' ')} ({o.direction}d)" for o in search.objectives)
     rounds = f"{search.rounds} rounds" if search.rounds > 1 else "one round"
-    return _wrapped(
+    return wrapped(
         f"`metagen_jax` searched the {space.size:,} combinations of sizes and training settings that {origin} leaves open, "
         f"by the strategy `{search.strategy}` in {rounds}. It trained {facts.num_candidates} of them for {facts.prototype_steps} steps each and "
         f"compared {goals}. The most promising were trained on, and this one was the best of them on the validation "
@@ -269,7 +232,7 @@ def _found(space: SearchSpace, facts: ProjectFacts) -> str:
 def _image_context(space: SearchSpace, dataset: ImageDataset, facts: ProjectFacts) -> dict[str, Any]:
     size, _, channels = dataset.image_shape
     mode = PICTURE_MODES.get(channels)
-    example = "example.png" if mode else "example.npy"
+    example = example_file(channels)
     alpha = mode in ("LA", "RGBA")
     colours = dataset.train.images[..., :-1] if alpha else dataset.train.images
     names = ", ".join(inline(name) for name in dataset.class_names[:30])
@@ -291,8 +254,8 @@ def _image_context(space: SearchSpace, dataset: ImageDataset, facts: ProjectFact
         "infer_command": f"python infer.py {example}",
         "samples": [(inline(question), inline(answer)) for question, answer in facts.samples],
         "data_arrays": "train_images and train_labels, the same for validation and test, and class_names",
-        "data_card": _data_card(
-            dataset, f"{_counts(dataset)} images. {size} x {size} pixels, {kind}. Labels: {names}{more}."
+        "data_card": data_card(
+            dataset, f"{example_counts(dataset)} images. {size} x {size} pixels, {kind}. Labels: {names}{more}."
         ),
         "intended": (
             "For naming what an image of this kind shows, for learning how such a network works, and as a starting "
@@ -319,10 +282,12 @@ def _text_context(space: SearchSpace, dataset: TextDataset, facts: ProjectFacts)
         "context": context,
         "vocabulary_size": len(dataset.vocabulary),
         "example_noun": f"window of {context} characters",
-        "infer_command": f"python infer.py --prompt {_quoted_prompt(dataset)}",
+        "infer_command": f"python infer.py --prompt {quoted_prompt(dataset)}",
         "fenced_samples": [(fence(prompt), fence(answer)) for prompt, answer in facts.samples],
         "data_arrays": "train_tokens, validation_tokens, test_tokens and vocabulary",
-        "data_card": _data_card(dataset, f"{_counts(dataset)} characters, {len(dataset.vocabulary)} different ones."),
+        "data_card": data_card(
+            dataset, f"{example_counts(dataset)} characters, {len(dataset.vocabulary)} different ones."
+        ),
         "intended": (
             "For continuing texts of this kind, for learning how a language model works, and as a starting point for "
             "other texts. Not a source of facts or advice."
@@ -335,16 +300,6 @@ def _text_context(space: SearchSpace, dataset: TextDataset, facts: ProjectFacts)
         ],
         "files": _files(("vocabulary.json", "the characters; the position of each is its token")),
     }
-
-
-def _counts(dataset: Dataset) -> str:
-    train, validation, test = (f"{len(getattr(dataset, split)):,}" for split in SPLITS)
-    return f"{train} training, {validation} validation and {test} test"
-
-
-def _data_card(dataset: Dataset, counts: str) -> str:
-    notes = "".join(f" {inline(note[:1].upper() + note[1:]).rstrip('.')}." for note in dataset.notes)
-    return f"{inline(dataset.name)}: {counts}{notes}"
 
 
 def _files(*own: tuple[str, str]) -> list[tuple[str, str]]:
@@ -365,13 +320,3 @@ def _files(*own: tuple[str, str]) -> list[tuple[str, str]]:
         ("ruff.toml", "how the code is formatted"),
         ("MODEL_CARD.md", "what it is for, what it was trained on, where it fails"),
     ]
-
-
-def _quoted_prompt(dataset: TextDataset) -> str:
-    """A prompt that the vocabulary allows, quoted for a shell."""
-    if set("In the") <= set(dataset.vocabulary):
-        return '"In the"'
-    words = decode(dataset.test[:1000], dataset.vocabulary).split()
-    word = next((word[:8] for word in words if word.isalnum()), None)
-    character = next((c for c in dataset.vocabulary if c.isprintable() and not c.isspace()), dataset.vocabulary[0])
-    return shlex.quote(word or character)

@@ -43,9 +43,9 @@ FILES = {
 }
 QUICK = {  # the same programs are compiled again and again
     "JAX_PLATFORMS": "cpu",
-    "XLA_FLAGS": "--xla_backend_optimization_level=1",
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
 }
+QUICK_XLA = "--xla_backend_optimization_level=1"
 # Runs each command of a project in one process, where importing metagen_jax fails, and writes down what came of it.
 DRIVER = """
 import contextlib, io, json, pathlib, runpy, sys
@@ -97,9 +97,14 @@ class Built:
 
     def readme_commands(self) -> list[list[str]]:
         """What the README tells its reader to type, after what follows `python`."""
-        blocks = re.findall(r"```bash\n(.*?)```", (self.folder / "README.md").read_text(), re.S)
-        lines = [shlex.split(line) for block in blocks for line in block.splitlines()]
-        return [line[1:] for line in lines if line[0] == "python"]
+        return readme_commands(self.folder)
+
+
+def readme_commands(folder: Path) -> list[list[str]]:
+    """What a README tells its reader to type, after what follows `python`."""
+    blocks = re.findall(r"```bash\n(.*?)```", (folder / "README.md").read_text(), re.S)
+    lines = [shlex.split(line) for block in blocks for line in block.splitlines()]
+    return [line[1:] for line in lines if line[0] == "python"]
 
 
 def build(kind: str, folder: Path, *more: str) -> Built:
@@ -166,14 +171,20 @@ def weights_of(model: nnx.Module) -> Weights:
     return {path: np.asarray(param[...]) for path, param in nnx.to_flat_state(nnx.state(model, nnx.Param))}
 
 
-def run_all(folder: Path, commands: dict[str, list[str]]) -> dict[str, Result]:
-    """Runs commands in the folder of a project, in an environment that knows nothing of this repository."""
+def run_all(folder: Path, commands: dict[str, list[str]], host_devices: int = 1) -> dict[str, Result]:
+    """Runs commands in the folder of a project, in an environment that knows nothing of this repository.
+
+    What XLA itself has to say is left in `xla.txt` beside the folder.
+    """
     request, answer = folder.parent / "commands.json", folder.parent / "results.json"
     request.write_text(json.dumps(list(commands.values())))
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     environment |= QUICK | {"JAX_COMPILATION_CACHE_DIR": str(folder.parent / "compiled")}
+    environment["XLA_FLAGS"] = f"{QUICK_XLA} --xla_force_host_platform_device_count={host_devices}"
     arguments = [sys.executable, "-B", "-c", DRIVER, str(request), str(answer)]
-    subprocess.run(arguments, cwd=folder, env=environment, check=True, timeout=300)
+    done = subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    (folder.parent / "xla.txt").write_text(done.stderr)
     results = [Result(*result) for result in json.loads(answer.read_text())]
     return dict(zip(commands, results, strict=True))
 
@@ -183,9 +194,9 @@ def curve_difference(out: str) -> float:
     return float(re.search(r"largest difference (\S+),", out).group(1))
 
 
-def read_me(built: Built) -> dict[str, list[str]]:
+def read_me(folder: Path) -> dict[str, list[str]]:
     """The commands of the README by name; its tests read no settings of this repository's pytest."""
-    commands = {" ".join(command): command for command in built.readme_commands()}
+    commands = {" ".join(command): command for command in readme_commands(folder)}
     tests = commands["-m pytest test_project.py"]
     commands["-m pytest test_project.py"] = [*tests, "-c", os.devnull, "--rootdir=.", "-p", "no:cacheprovider"]
     return commands
@@ -230,7 +241,7 @@ def image_results(image_project: Built) -> dict[str, Result]:
     write_wrong_curve(image_project.folder)
     return run_all(
         image_project.folder,
-        read_me(image_project)
+        read_me(image_project.folder)
         | {
             "logits": ["../logits.py"],
             "large": ["infer.py", "example.png", "../large.png"],
@@ -251,7 +262,7 @@ def image_results(image_project: Built) -> dict[str, Result]:
 @pytest.fixture(scope="session")
 def cnn_results(cnn_project: Built) -> dict[str, Result]:
     """What the commands of the convolutional network's README come to."""
-    return run_all(cnn_project.folder, read_me(cnn_project))
+    return run_all(cnn_project.folder, read_me(cnn_project.folder))
 
 
 def write_wrong_curve(folder: Path) -> None:
@@ -273,7 +284,7 @@ def text_results(text_project: Built) -> dict[str, Result]:
     ask = ["infer.py", "--prompt", "And", "--length", "40"]
     return run_all(
         text_project.folder,
-        read_me(text_project)
+        read_me(text_project.folder)
         | {
             "again": ask,
             "and again": ask,

@@ -107,7 +107,7 @@ def mixed_project(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 @pytest.fixture(scope="module")
 def mixed_results(mixed_project: Built) -> dict[str, Result]:
-    return run_all(mixed_project.folder, read_me(mixed_project))
+    return run_all(mixed_project.folder, read_me(mixed_project.folder))
 
 
 def test_the_project_works_and_repeats_its_training_within_the_tolerance_that_it_states(mixed_results):

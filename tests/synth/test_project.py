@@ -15,6 +15,7 @@ from metagen_jax.data import ImageDataset, TextDataset
 from metagen_jax.population.checkpoints import save_weights
 from metagen_jax.synth import project as project_module
 from metagen_jax.synth.architecture import Blueprint
+from metagen_jax.synth.documents import quoted_prompt
 from tests.synth.conftest import GRID, NUM_STEPS, TINY, Built, Result, curve_difference, weights_of
 
 STRUCTURES = [  # norm, activation, label smoothing, augmentation, schedule, patch size or stride, precision
@@ -287,4 +288,4 @@ def test_the_prompt_in_the_readme_is_made_of_characters_that_the_model_knows(tex
     vocabulary = "".join(sorted(set(text)))
     tokens = np.array([vocabulary.index(character) for character in text], np.uint8)
     dataset = TextDataset("t", vocabulary, tokens, tokens, tokens)
-    assert project_module._quoted_prompt(dataset) == prompt
+    assert quoted_prompt(dataset) == prompt

@@ -1,0 +1,114 @@
+"""What the documents and headers of every project say in the same words, and how files are written."""
+
+import json
+import shlex
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from PIL import Image
+
+from metagen_jax.data import SPLITS, Dataset, TextDataset, decode
+from metagen_jax.spec import Training
+from metagen_jax.synth.markdown import inline
+
+LARGEST_DATA_BYTES = 64_000_000  # larger data stays where it is
+LINE_LENGTH = 88
+PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "numpy")
+PICTURE_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # what PIL calls an image of so many channels
+METRIC_TITLES = {
+    "loss": "loss in nats (lower is better)",
+    "accuracy": "accuracy (higher is better)",
+    "bits_per_character": "bits per character (lower is better)",
+}
+
+
+class Origin(Protocol):
+    """Where a project comes from: the spec, and the versions of `metagen_jax`, `python` and every package in `PACKAGES`."""
+
+    @property
+    def spec_name(self) -> str: ...
+    @property
+    def spec_hash(self) -> str: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def versions(self) -> Mapping[str, str]: ...
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes text that a template gave; the same text gives the same bytes on every system."""
+    path.write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Writes JSON in ASCII."""
+    write_text(path, json.dumps(content, allow_nan=False))
+
+
+def example_file(channels: int) -> str:
+    """The name of the file for an image of so many channels."""
+    return "example.png" if channels in PICTURE_MODES else "example.npy"
+
+
+def write_example(path: Path, image: np.ndarray) -> None:
+    """Writes an image, `(H, W, C)` uint8, as a picture or an array."""
+    if path.suffix == ".npy":
+        np.save(path, image)
+    else:
+        Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image).save(path)
+
+
+def quoted_prompt(dataset: TextDataset) -> str:
+    """A prompt that the vocabulary allows, quoted for a shell."""
+    if set("In the") <= set(dataset.vocabulary):
+        return '"In the"'
+    words = decode(dataset.test[:1000], dataset.vocabulary).split()
+    word = next((word[:8] for word in words if word.isalnum()), None)
+    character = next((c for c in dataset.vocabulary if c.isprintable() and not c.isspace()), dataset.vocabulary[0])
+    return shlex.quote(word or character)
+
+
+def wrapped(text: str) -> str:
+    """Breaks a paragraph into lines that the generated code may have."""
+    return textwrap.fill(text, LINE_LENGTH, break_long_words=False, break_on_hyphens=False)
+
+
+def provenance(origin: Origin) -> str:
+    """Says in one paragraph which spec, seed and versions a file was written from."""
+    others = ", ".join(
+        f"{package} {v}" for package, v in origin.versions.items() if package not in ("metagen_jax", "python")
+    )
+    return wrapped(
+        f"Written by metagen_jax {origin.versions['metagen_jax']} from the spec {origin.spec_name} "
+        f"(hash {origin.spec_hash}, seed {origin.seed}), with Python {origin.versions['python']}, {others}."
+    )
+
+
+def versions_line(origin: Origin) -> str:
+    """Lists all versions."""
+    return ", ".join(f"{package} {version}" for package, version in origin.versions.items())
+
+
+def recipe_line(training: Training, hyperparameters: Mapping[str, float], num_steps: int) -> str:
+    """Says in one line how a network is trained."""
+    peaks = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in hyperparameters.items())
+    extras = [f"labels smoothed by {training.label_smoothing:g}"] if training.label_smoothing else []
+    extras += ["images moved by a few pixels"] if training.augmentation == "shift" else []
+    extras += ["products in bfloat16"] if training.precision == "bfloat16" else []
+    recipe = [f"AdamW with clipping for {num_steps} steps of {training.batch_size} examples", peaks]
+    return ", ".join([*recipe, f"{training.schedule} schedule", *extras])
+
+
+def example_counts(dataset: Dataset) -> str:
+    """Says how many examples each split has."""
+    train, validation, test = (f"{len(getattr(dataset, split)):,}" for split in SPLITS)
+    return f"{train} training, {validation} validation and {test} test"
+
+
+def data_card(dataset: Dataset, counts: str) -> str:
+    """Names a data set, how much of it there is, and what is noted about it."""
+    notes = "".join(f" {inline(note[:1].upper() + note[1:]).rstrip('.')}." for note in dataset.notes)
+    return f"{inline(dataset.name)}: {counts}{notes}"

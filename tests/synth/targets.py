@@ -1,0 +1,148 @@
+"""Targets that no test trains, with prototypes that a test trains in seconds, and their projects."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from metagen_jax.automl.pipeline import prepare
+from metagen_jax.automl.run_folder import versions
+from metagen_jax.data import Dataset
+from metagen_jax.spec import load_spec
+from metagen_jax.synth.architecture import Blueprint
+from metagen_jax.synth.modalities import Field, Modality
+from metagen_jax.synth.target_project import Scale, TargetFacts, write_target_project
+
+SPECS = Path(__file__).parents[2] / "specs"
+NUMBERS = {"learning_rate": 0.01, "weight_decay": 0.1, "warmup_steps": 3}
+WORDS = {"norm": "rms", "activation": "gelu"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """The arguments of `write_target_project`."""
+
+    modality: Modality
+    target: Scale
+    prototype: Scale
+    dataset: Dataset
+    facts: TargetFacts
+    seed: int = 0
+
+    def write(self, folder: Path, **changes: Any) -> Path:
+        """Writes the project, some of the arguments changed."""
+        write_target_project(folder, **(vars(self) | changes))
+        return folder
+
+
+def make_target(
+    spec_file: str,
+    overrides: tuple[str, ...],
+    *,
+    family: str,
+    grid: tuple[Mapping[str, int], Mapping[str, int]],
+    sizes: tuple[Mapping[str, int], Mapping[str, int]],
+    fixed: Mapping[str, int],
+    params: tuple[int, int],
+    cache_bytes: int | None = None,
+) -> Target:
+    """Makes a target from a spec's data; of each pair, the first is the target's and the second the prototype's."""
+    prepared = prepare(load_spec(SPECS / spec_file, overrides))
+    of_prototype = prepared.space.fixed
+    of_target = tuple(Field(field.name, fixed.get(field.name, field.value), field.comment) for field in of_prototype)
+    training = prepared.spec.training
+    scales = [
+        Scale(Blueprint(family, WORDS | dict(squares), lengths, NUMBERS), fields, training)
+        for squares, lengths, fields in zip(grid, sizes, (of_target, of_prototype), strict=True)
+    ]
+    facts = TargetFacts(
+        spec_name=prepared.spec.name,
+        spec_hash=prepared.spec.hash,
+        seed=0,
+        description="A large network.",
+        versions=versions(),
+        params=params[0],
+        flops=1e12,
+        weight_bytes=4 * params[0],
+        memory_bytes=2e12,
+        cache_bytes=cache_bytes,
+        prototype_params=params[1],
+        factors={axis: length / sizes[1][axis] for axis, length in sizes[0].items()},
+        validation={"loss": 1.25, "accuracy": 0.5},
+        num_candidates=24,
+        transfer="The learning rate was divided by the ratio of the widths (Yang et al., 2022).",
+    )
+    return Target(prepared.modality, scales[0], scales[1], prepared.dataset, facts)
+
+
+def decoder_params(sizes: Mapping[str, int], vocabulary: int, context: int) -> int:
+    """Counted by hand: embeddings, head, last norm; four projections, two matmuls and two norms of each layer."""
+    width, heads = sizes["d_model"], sizes["num_heads"] * sizes["head_dim"]
+    layer = width * (4 * heads + 2 * sizes["d_ff"] + 2)
+    return width * (2 * vocabulary + context + 1) + sizes["num_layers"] * layer
+
+
+def vit_params(sizes: Mapping[str, int], patch_values: int, num_patches: int, num_classes: int) -> int:
+    """Counted by hand, like `decoder_params`."""
+    width, heads = sizes["d_model"], sizes["num_heads"] * sizes["head_dim"]
+    layer = width * (4 * heads + 2 * sizes["d_ff"] + 2)
+    return width * (patch_values + num_patches + num_classes + 1) + sizes["num_layers"] * layer
+
+
+def cnn_params(sizes: Mapping[str, int], square_values: int, num_classes: int) -> int:
+    """Counted by hand: stem and its bias, head, last norm; two convolutions and a norm of each block."""
+    width = sizes["width"]
+    return width * (9 * square_values + num_classes + 2) + sizes["num_layers"] * width * (18 * sizes["hidden"] + 1)
+
+
+def text_target(*overrides: str) -> Target:
+    """Eight billion parameters, for 128,256 tokens; the prototype reads 16 characters of 64 different ones."""
+    large = {"d_model": 4096, "num_layers": 32, "num_heads": 32, "head_dim": 128, "d_ff": 21504}
+    small = {"d_model": 32, "num_layers": 2, "num_heads": 2, "head_dim": 8, "d_ff": 64}
+    more = ("constraints.context_window=16", "training.batch_size=16", "training.steps=40", *overrides)
+    made = make_target(
+        "text_char_lm.yaml",
+        more,
+        family="decoder_transformer",
+        grid=({}, {}),
+        sizes=(large, small),
+        fixed={"vocabulary": 128256, "context": 8192},
+        params=(decoder_params(large, 128256, 8192), decoder_params(small, 64, 16)),
+        cache_bytes=2 * 2 * 32 * 32 * 128 * 8192,
+    )
+    vocabulary, context = made.prototype.fixed
+    more_characters = "".join(chr(ord("~") + i) for i in range(64 - vocabulary.value))  # so that tensor 2 divides them
+    return dataclasses.replace(
+        made,
+        prototype=dataclasses.replace(made.prototype, fixed=(dataclasses.replace(vocabulary, value=64), context)),
+        dataset=dataclasses.replace(made.dataset, vocabulary=made.dataset.vocabulary + more_characters),
+    )
+
+
+def cnn_target(*overrides: str) -> Target:
+    """A network of 1.9 billion parameters for 224 x 224 colour pixels; the prototype reads 8 x 8 grey ones."""
+    large, small = {"width": 1024, "num_layers": 50, "hidden": 2048}, {"width": 8, "num_layers": 2, "hidden": 12}
+    return make_target(
+        "image_digits_cnn.yaml",
+        ("training.batch_size=16", "training.steps=40", *overrides),
+        family="cnn",
+        grid=({"stride": 16}, {"stride": 2}),
+        sizes=(large, small),
+        fixed={"image_size": 224, "channels": 3, "num_classes": 1000},
+        params=(cnn_params(large, 16 * 16 * 3, 1000), cnn_params(small, 2 * 2, 10)),
+    )
+
+
+def image_target(*overrides: str) -> Target:
+    """ViT-Base (Dosovitskiy et al., 2020) for 224 x 224 colour pixels; the prototype reads 8 x 8 grey ones."""
+    large = {"d_model": 768, "num_layers": 12, "num_heads": 12, "head_dim": 64, "d_ff": 3072}
+    small = {"d_model": 16, "num_layers": 2, "num_heads": 2, "head_dim": 8, "d_ff": 32}
+    return make_target(
+        "image_digits_demo.yaml",
+        ("training.batch_size=16", "training.steps=40", "training.augmentation=shift", *overrides),
+        family="vit",
+        grid=({"patch_size": 16}, {"patch_size": 2}),
+        sizes=(large, small),
+        fixed={"image_size": 224, "channels": 3, "num_classes": 1000},
+        params=(vit_params(large, 16 * 16 * 3, 14 * 14, 1000), vit_params(small, 2 * 2, 4 * 4, 10)),
+    )
