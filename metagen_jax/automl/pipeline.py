@@ -17,17 +17,17 @@ from metagen_jax.automl.candidate import FAILED, PROPOSED, STOPPED, TRAINED, Can
 from metagen_jax.automl.chunks import ChunkTrainer
 from metagen_jax.automl.database import RunDatabase
 from metagen_jax.automl.evaluation import repeat_plain, score_plain
+from metagen_jax.automl.export import Winner, export
 from metagen_jax.automl.lanes import Lane
 from metagen_jax.automl.planning import plan_of
 from metagen_jax.automl.progress import Logged, Progress, Silent
 from metagen_jax.automl.prototype_trainer import OutOfTime, PrototypeTrainer
-from metagen_jax.automl.run_folder import CHECKPOINTS, DATABASE, LOG, RunFolder, versions, write_json
+from metagen_jax.automl.run_folder import CHECKPOINTS, DATABASE, LOG, RunFolder, write_json
 from metagen_jax.automl.rungs import Schedule, schedule
 from metagen_jax.automl.samples import sample_answers
 from metagen_jax.automl.search_engine import ArchitectureSearchEngine, SearchResult
 from metagen_jax.data import Dataset, load_dataset, sha256
 from metagen_jax.errors import RunError
-from metagen_jax.population.checkpoints import save_weights
 from metagen_jax.population.devices import population_mesh
 from metagen_jax.population.plan import Plan
 from metagen_jax.population.training_checkpoints import TrainingCheckpoints
@@ -36,7 +36,6 @@ from metagen_jax.spec import ModelSpec, Objective
 from metagen_jax.synth.build import build_prototypes, build_space
 from metagen_jax.synth.choices import check_choices
 from metagen_jax.synth.modalities import Modality, modality_of
-from metagen_jax.synth.project import ProjectFacts, write_project
 from metagen_jax.synth.space import SearchSpace
 
 RESULT_SCHEMA_VERSION = 1
@@ -158,6 +157,7 @@ def finish(run: Run, spec: ModelSpec, command: tuple[str, ...]) -> None:
 
 class _Runner:
     def __init__(self, prepared: Prepared, options: Options, progress: Progress, helpers: Sequence[Lane]):
+        self._prepared = prepared
         self._spec, self._space, self._dataset = prepared.spec, prepared.space, prepared.dataset
         self._prototypes = prepared.prototypes
         self._modality = prepared.modality
@@ -297,30 +297,19 @@ class _Runner:
     def _export(
         self, winner: Candidate, final: Candidate, weights: Weights, test: dict[str, float], searched: SearchResult
     ) -> None:
-        facts = ProjectFacts(
-            spec_name=self._spec.name,
-            spec_hash=self._spec.hash,
-            seed=self._spec.seed,
-            description=self._spec.description,
-            domain=self._spec.task.domain,
-            versions=versions(),
-            params=winner.costs["params"],
-            flops=winner.costs["flops"],
-            validation=final.metrics,
+        name, baseline = self._baseline
+        exported = Winner(
+            candidate=winner,
+            final=final,
+            weights=weights,
+            initial_weights=self._trainer.initial_weights(winner),
             test=test,
-            baseline_name=self._baseline[0],
-            baseline=self._baseline[1],
-            prototype_steps=self._spec.search.prototype_steps,
-            prototype_losses=tuple(winner.losses),
-            training_steps=final.scores[-1].step,
+            baseline_name=name,
+            baseline=baseline,
             num_candidates=len(searched.candidates) if self._options.train_prototypes else 1,
             samples=self._samples(final, weights),
         )
-        part = self._folder.path / "winner.part"
-        write_project(part, space=self._space, blueprint=winner.blueprint, dataset=self._dataset, facts=facts)
-        save_weights(part / "checkpoint", weights)
-        save_weights(part / "initial_weights", self._trainer.initial_weights(winner))
-        shutil.move(part, self._folder.path / "winner")
+        export(self._folder.path, self._prepared, exported)
 
     def _samples(self, candidate: Candidate, weights: Weights) -> tuple[tuple[str, str], ...]:
         model = self._trainer.structure(candidate).apply(candidate.prototype.sizes, weights)

@@ -494,7 +494,8 @@ def _show_result(run: "Run", spec: ModelSpec, started: float) -> None:
     print(f"run      {run.path}")
     if winner["project"]:
         print(f"project  {run.path / 'winner'}")
-        print(f"use it   cd {shlex.quote(str(run.path / 'winner'))} && {_use(spec)}")
+        trained = run.path / "winner" / ("prototype" if "prototype" in winner else "")
+        print(f"use it   cd {shlex.quote(str(trained))} && {_use(spec)}")
 
 
 def _numbers(metrics: dict[str, float]) -> str:

@@ -28,7 +28,6 @@ from metagen_jax.synth.markdown import inline, printable
 from metagen_jax.synth.modalities import Family, Field, Modality
 
 TOLERANCE = {"float32": 1e-4, "bfloat16": 1e-2}  # of losses on different meshes, by the precision of products
-FLOAT_BYTES = 4
 EXAMPLE_LENGTH = 8  # of the mesh axes in the documents
 TOKENS_PER_PARAMETER = 20  # Hoffmann et al., Training Compute-Optimal Large Language Models, 2022
 AS_EVERY_PROJECT = ("model.py", "requirements.txt", "ruff.toml")
@@ -213,7 +212,7 @@ def _context(
         "scores": ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in facts.validation.items()),
         "found": _found(facts),
         "size_rows": _size_rows(models, values, numbers, facts),
-        "cost_rows": _cost_rows(modality, family, target, facts),
+        "cost_rows": _cost_rows(target, facts),
     }
 
 
@@ -266,19 +265,13 @@ def _example_mesh(target: Scale) -> dict[str, Any]:
     return {"mesh": f"1,{fsdp},{EXAMPLE_LENGTH}", "num_devices": fsdp * EXAMPLE_LENGTH}
 
 
-def _cost_rows(modality: Modality, family: Family, target: Scale, facts: TargetFacts) -> list[tuple[str, str]]:
-    batch, blueprint = target.training.batch_size, target.blueprint
+def _cost_rows(target: Scale, facts: TargetFacts) -> list[tuple[str, str]]:
+    batch = target.training.batch_size
     rows = [
         ("weights, in float32", _size(facts.weight_bytes)),
         (f"a training step of {batch} examples, estimated", _size(facts.memory_bytes)),
         ("FLOPs of a forward pass over one example", f"{facts.flops:.3g}"),
     ]
-    if "num_heads" in blueprint.sizes:
-        num_positions = modality.num_positions(family, target.lengths, blueprint.structure)
-        scores = FLOAT_BYTES * blueprint.sizes["num_heads"] * num_positions**2
-        rows.append(
-            ("attention scores of one layer and one example, which `model.py` computes all at once", _size(scores))
-        )
     if facts.cache_bytes is not None:
         rows.append(("keys and values of a whole context, where they are kept", _size(facts.cache_bytes)))
     return rows
