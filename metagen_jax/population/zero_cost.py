@@ -43,7 +43,7 @@ def synflow(model: nnx.Module, inputs: Any) -> float:
     Returns:
       The natural logarithm of the score, averaged over the examples.
     References:
-      Tanaka et al., Pruning neural networks without any data by iteratively conserving synaptic flow, 2020, eq. 2.
+      Tanaka et al., Pruning neural networks without any data by iteratively conserving synaptic flow, 2020, sec. 6.
       Abdelfattah et al., Zero-Cost Proxies for Lightweight NAS, 2021, sec. 3.2.
 
     Examples:
