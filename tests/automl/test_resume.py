@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from metagen_jax.automl import pipeline
+from metagen_jax.automl import export, pipeline
 from metagen_jax.automl.candidate import PROPOSED
 from metagen_jax.automl.database import RunDatabase
 from metagen_jax.automl.prototype_trainer import OutOfTime, PrototypeTrainer
@@ -97,7 +97,7 @@ def test_a_run_stopped_among_its_last_files_goes_on_without_training_prototypes(
     finished: Path, tmp_path: Path, trained: list[int]
 ):
     with pytest.MonkeyPatch.context() as patch:
-        Stop(patch).at(pipeline, "save_weights", 2, KeyboardInterrupt)
+        Stop(patch).at(export, "save_weights", 2, KeyboardInterrupt)
         assert run_tiny("image", tmp_path / "run", "--quiet") == 130
     assert (tmp_path / "run" / "winner.part").is_dir()
     trained.clear()
