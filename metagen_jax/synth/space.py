@@ -19,7 +19,7 @@ from metagen_jax.spec import ModelSpec
 from metagen_jax.synth import codegen, named_axes
 from metagen_jax.synth.architecture import Blueprint
 from metagen_jax.synth.choices import choose_family, narrow
-from metagen_jax.synth.costs import CostModel, Costs, Program, build_cost_model, exact
+from metagen_jax.synth.costs import CostModel, Costs, Predictor, Program, build_cost_model, exact, predictor_of
 from metagen_jax.synth.limits import Limit, limits_of
 from metagen_jax.synth.modalities import HYPERPARAMETER, SIZE, STRUCTURE, Dimension, Family, Field, Modality
 from metagen_jax.synth.modalities.base import Dataset
@@ -42,6 +42,7 @@ class SearchSpace:
       dimensions: what is searched, in the order of the genotype.
       sources: the program's text for each structure, by the values of the structural dimensions.
       cost_models: costs, by the same key.
+      predictor: of the latency, which is one of them.
     """
 
     spec: ModelSpec
@@ -51,6 +52,7 @@ class SearchSpace:
     dimensions: tuple[Dimension, ...]
     sources: Mapping[tuple[Any, ...], str]
     cost_models: Mapping[tuple[Any, ...], CostModel]
+    predictor: Predictor
 
     @property
     def largest(self) -> dict[str, int]:
@@ -76,7 +78,7 @@ class SearchSpace:
 
     @functools.cached_property
     def limits(self) -> tuple[Limit, ...]:
-        return limits_of(self.spec)
+        return limits_of(self.spec, self.predictor)
 
     @functools.cached_property
     def discrete(self) -> Space:
@@ -203,14 +205,19 @@ class SearchSpace:
         return InfeasibleError("\n".join(lines))
 
 
-def build_space(spec: ModelSpec, modality: Modality, dataset: Dataset) -> SearchSpace:
+def build_space(
+    spec: ModelSpec, modality: Modality, dataset: Dataset, predictor: Predictor | None = None
+) -> SearchSpace:
     """Derives the search space of a spec.
 
+    Args:
+      predictor: of the latency; None: what is known of the spec's device.
     Raises:
       SpecError: the spec names a family, a choice or a value that there is not.
       InfeasibleError: no candidate is within the limits.
     """
     family = choose_family(spec, modality)
+    predictor = predictor or predictor_of(spec.constraints.device)
     fixed = modality.fixed_fields(spec, dataset)
     lengths = {field.name: field.value for field in fixed}
     dimensions = tuple(
@@ -232,9 +239,9 @@ def build_space(spec: ModelSpec, modality: Modality, dataset: Dataset) -> Search
             tuple(largest),
             fixed=tuple(lengths.values()),
             causal=family.causal,
-            device=spec.constraints.device,
+            predictor=predictor,
         )
-    space = SearchSpace(spec, modality, family, fixed, dimensions, sources, cost_models)
+    space = SearchSpace(spec, modality, family, fixed, dimensions, sources, cost_models, predictor)
     space.feasible_share()
     return space
 

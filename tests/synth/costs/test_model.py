@@ -81,7 +81,7 @@ def test_other_rulers_give_the_same_costs(space: SearchSpace, monkeypatch: pytes
         tuple(space.largest),
         fixed=tuple(field.value for field in space.fixed),
         causal=space.family.causal,
-        device=model.device,
+        predictor=model.predictor,
     )
     assert dataclasses.asdict(again) == dataclasses.asdict(model)
 
