@@ -183,14 +183,13 @@ class ConstraintsSection(Section):
     )
     latency: Annotated[float | None, _LATENCY] = key(
         None,
-        "Longest time one input may take on the device, predicted by a model calibrated on a machine, and measured for "
-        "the front and the winner.",
+        "Longest time one input may take on the device, predicted from what it computes and a table, not measured.",
         "10ms",
         "no limit",
     )
     throughput: Annotated[float | None, _THROUGHPUT] = key(
         None,
-        "Fewest inputs a second the device must get through, one by one, predicted and measured like latency.",
+        "Fewest inputs a second the device must get through, one by one, predicted like latency.",
         "30fps",
         "no limit",
     )
