@@ -28,7 +28,6 @@ from metagen_jax.synth.markdown import inline, printable
 from metagen_jax.synth.modalities import Family, Field, Modality
 
 TOLERANCE = {"float32": 1e-4, "bfloat16": 1e-2}  # of losses on different meshes, by the precision of products
-EXAMPLE_LENGTH = 8  # of the mesh axes in the documents
 TOKENS_PER_PARAMETER = 20  # Hoffmann et al., Training Compute-Optimal Large Language Models, 2022
 AS_EVERY_PROJECT = ("model.py", "requirements.txt", "ruff.toml")
 SHARED = (
@@ -201,7 +200,7 @@ def _context(
         "rules": rules,
         "fsdp_axes": f"`{family.width}`",
         "tensor_axes": _listed([f"`{axis}`" for axis, mesh_axis in rules.items() if mesh_axis == "tensor"]),
-        **_example_mesh(target),
+        **_example_meshes(target, prototype),
         "eval_examples": modality.search_examples,
         "tolerance": TOLERANCE[target.training.precision],
         "bfloat16": target.training.precision == "bfloat16",
@@ -259,10 +258,11 @@ def _listed(words: list[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def _example_mesh(target: Scale) -> dict[str, Any]:
-    """A mesh for the documents that the batch can be handed out on."""
-    fsdp = math.gcd(target.training.batch_size, EXAMPLE_LENGTH)
-    return {"mesh": f"1,{fsdp},{EXAMPLE_LENGTH}", "num_devices": fsdp * EXAMPLE_LENGTH}
+def _example_meshes(target: Scale, prototype: Scale) -> dict[str, Any]:
+    """Meshes for the documents, of 64 devices at most and of 8, that the batches can be handed out on."""
+    fsdp = math.gcd(target.training.batch_size, 8)
+    trial = {4: "2,2,2", 2: "1,2,4", 1: "1,1,8"}[math.gcd(prototype.training.batch_size, 4)]
+    return {"mesh": f"1,{fsdp},8", "num_devices": 8 * fsdp, "trial_mesh": trial}
 
 
 def _cost_rows(target: Scale, facts: TargetFacts) -> list[tuple[str, str]]:

@@ -248,7 +248,7 @@ def test_a_folder_of_arrays_is_mapped(text_results):
     assert text_results["mapped"].out == "True True\n"
 
 
-@pytest.mark.slow  # half a minute each: a dozen programs are compiled
+@pytest.mark.slow  # a minute each: a dozen programs are compiled
 def test_every_command_of_the_readme_works_where_metagen_jax_cannot_be_imported(written):
     more = ["train.py", "--size", "prototype", "--steps", "20", "--save-every", "8"]
     alone = [*more, "--mesh", "1,1,1", "--out", "alone"]
@@ -265,11 +265,13 @@ def test_every_command_of_the_readme_works_where_metagen_jax_cannot_be_imported(
         np.testing.assert_allclose([*losses(results[name].out).values()], [*expected.values()], atol=1e-4)
     if written.kind != "text":  # of which only some windows are looked at in training
         in_training = float(re.search(r"step +20: loss (\S+) nats", train.out).group(1))
-        evaluated = float(re.search(r"validation: loss (\S+)", results["evaluate.py --run trial"].out).group(1))
+        evaluated = float(
+            re.search(r"validation: loss (\S+)", results["evaluate.py --run trial --mesh 2,2,2"].out).group(1)
+        )
         assert evaluated == pytest.approx(in_training, abs=1e-4)
 
 
-@pytest.mark.slow  # a dozen commands
+@pytest.mark.slow  # a minute: a dozen commands
 def test_an_interrupted_training_in_bfloat16_goes_on_with_the_same_numbers(tmp_path):
     folder = text_target("training.precision=bfloat16").write(tmp_path / "winner")
     train = ["train.py", "--size", "prototype", "--steps", "30", "--save-every", "20"]
@@ -452,6 +454,19 @@ def test_large_data_stays_where_it_is_and_the_readme_says_what_to_do(written, tm
     readme = (folder / "README.md").read_text()
     assert "**The data of the prototype is not in this folder**" in readme
     assert "--out trial" not in readme
+
+
+@pytest.mark.parametrize("batch_size", [7, 12, 30, 32])
+def test_every_mesh_of_the_readme_takes_the_batch(text, tmp_path, batch_size):
+    changed = {}
+    for name in ("target", "prototype"):
+        scale = getattr(text.target, name)
+        changed[name] = dataclasses.replace(scale, training=dataclasses.replace(scale.training, batch_size=batch_size))
+    folder = text.target.write(tmp_path / "winner", **changed)
+    meshes = re.findall(r"^python .* --mesh (\d+),(\d+),(\d+)", (folder / "README.md").read_text(), re.M)
+    assert len(meshes) == 5
+    for data, fsdp, _ in meshes:
+        assert batch_size % (int(data) * int(fsdp)) == 0
 
 
 @pytest.mark.parametrize("change", [{"norm": "layer"}, {"activation": "relu"}, {"schedule": "linear"}])
