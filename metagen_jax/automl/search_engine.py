@@ -63,7 +63,6 @@ class ArchitectureSearchEngine:
         self._trainer = trainer
         self._key = key
         self._progress = progress
-        self._violation = jax.jit(space.violation)
         self._strategy = self._build_strategy()
 
     def _build_strategy(self) -> SearchStrategy:
@@ -165,8 +164,7 @@ class ArchitectureSearchEngine:
         if not proposed:
             return [], 0
         rows = np.stack(proposed)
-        costs = self._space.costs_of(rows)
-        feasible = np.asarray(self._violation(rows)) <= 0
+        costs, feasible = self._space.judge(rows)
         kept = [i for i in range(len(rows)) if feasible[i]]
         candidates = [
             Candidate(

@@ -45,8 +45,7 @@ def build_prototypes(space: SearchSpace, dataset: Dataset) -> SearchSpace:
     """
     spec, modality, family = space.spec, space.modality, space.family
     own = modality.fixed_fields(spec, dataset)
-    (largest,) = space.costs_of(space.largest_feasible()[None])
-    is_large = largest["params"] > spec.search.prototype_params
+    is_large = space.most_params > spec.search.prototype_params
     if not is_large and own == space.fixed:
         return space
     fixed = scaling.shrink_context(own) if is_large else own

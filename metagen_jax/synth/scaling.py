@@ -50,7 +50,6 @@ def shrink(dimensions: Sequence[Dimension], by: Mapping[str, float]) -> tuple[Di
 
 def describe(target: SearchSpace, prototypes: SearchSpace) -> list[str]:
     """What is to be known of the prototypes before they are trained: their lengths, and how many of them coincide."""
-    (largest,) = target.costs_of(target.largest_feasible()[None])
     axes = [
         f"{d.name} {_span(d.values)} to {_span(small.values)}"
         for d, small in zip(target.dimensions, prototypes.dimensions, strict=True)
@@ -63,7 +62,7 @@ def describe(target: SearchSpace, prototypes: SearchSpace) -> list[str]:
     ]
     networks, shorter = distinct(target, prototypes)
     return [
-        f"networks of up to {largest['params']:,} parameters are targets: in their place prototypes are trained",
+        f"networks of up to {target.most_params:,} parameters are targets: in their place prototypes are trained",
         f"shrunk: {'; '.join([*axes, *data])}",
         f"{networks} targets within the limits were drawn; {shorter} of their prototypes are different ones",
     ]

@@ -108,10 +108,15 @@ class SearchSpace:
 
     def costs_of(self, genotypes: np.ndarray) -> list[dict[str, Any]]:
         """The costs of each of `(N, D)` genotypes as plain numbers, by name."""
+        return self.judge(genotypes)[0]
+
+    def judge(self, genotypes: np.ndarray) -> tuple[list[dict[str, Any]], np.ndarray]:
+        """The costs of each of `(N, D)` genotypes, and `(N,)` bool, True where every limit is kept."""
         costs = self._jitted_cost(genotypes)
         columns = {name: np.asarray(value).tolist() for name, value in costs._asdict().items() if name != "params"}
         columns = {"params": exact(costs.params).tolist(), **columns}
-        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        return rows, self._within(costs)
 
     @functools.cached_property
     def _jitted_cost(self) -> Callable[[np.ndarray], Costs]:
@@ -176,6 +181,12 @@ class SearchSpace:
             if dimension.kind == HYPERPARAMETER:
                 best[column] = len(dimension.values) // 2
         return best
+
+    @property
+    def most_params(self) -> int:
+        """The number of parameters of the largest network within the limits."""
+        _, costs, _ = self._survey
+        return int(exact(costs.params)[self._within(costs)].max())
 
     def _within(self, costs: Costs) -> np.ndarray:
         """`(N,)` bool, True where every limit is kept."""
