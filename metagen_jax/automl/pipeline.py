@@ -234,7 +234,7 @@ class _Runner:
         """One candidate: the largest within the limits, since size is the best single predictor of quality."""
         genotype = self._space.largest_feasible()
         (costs,) = self._space.costs_of(genotype[None])
-        shrunk = None if self._prototypes is self._space else self._prototypes.blueprint(genotype)
+        shrunk = self._prototypes.shrunk(genotype)
         only = Candidate(0, 1, genotype, self._space.blueprint(genotype), costs, shrunk=shrunk)
         steps = self._spec.search.prototype_steps
         self._progress.stage("prototype", steps)
@@ -344,7 +344,7 @@ class _Runner:
                 "trained": statuses.count(TRAINED) if self._options.train_prototypes else len(finalists),
                 "stopped": statuses.count(STOPPED),
                 "failed": statuses.count(FAILED),
-                "architectures": len({_architecture(candidate) for candidate in searched.candidates}),
+                "architectures": len({candidate.blueprint.network_key for candidate in searched.candidates}),
                 "programs": self._num_programs(searched.candidates, finalists),
             },
             "objectives": [dataclasses.asdict(objective) for objective in self._spec.search.objectives],
@@ -408,10 +408,6 @@ class _Untrained:
 
 
 UNTRAINED: Any = _Untrained()
-
-
-def _architecture(candidate: Candidate) -> str:
-    return candidate.blueprint.structure_key + repr(sorted(candidate.blueprint.sizes.items()))
 
 
 def _summary(candidate: Candidate) -> dict[str, Any]:

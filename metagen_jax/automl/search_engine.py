@@ -16,7 +16,6 @@ from metagen_jax.automl.prototype_trainer import PrototypeTrainer
 from metagen_jax.automl.rungs import schedule
 from metagen_jax.search import STRATEGIES, ProxyState, SearchStrategy, is_trusted, proxy_start
 from metagen_jax.spec import Search
-from metagen_jax.synth.architecture import Blueprint
 from metagen_jax.synth.space import SearchSpace
 
 
@@ -58,7 +57,7 @@ class ArchitectureSearchEngine:
         progress: Progress,
         prototypes: SearchSpace | None = None,
     ):
-        self._space, self._prototypes = space, prototypes
+        self._space, self._prototypes = space, prototypes or space
         self._search = search
         self._trainer = trainer
         self._key = key
@@ -82,11 +81,6 @@ class ArchitectureSearchEngine:
             num_objectives=num_objectives,
             capacity=capacity,
         )
-
-    def _shrunk(self, genotype: np.ndarray) -> Blueprint | None:
-        if self._prototypes is None or self._prototypes is self._space:
-            return None
-        return self._prototypes.blueprint(genotype)
 
     def _guess(self, genotypes: jax.Array) -> jax.Array:
         """`(N,)` float32: less of it is guessed to be better."""
@@ -173,7 +167,7 @@ class ArchitectureSearchEngine:
                 genotype=rows[i],
                 blueprint=self._space.blueprint(rows[i]),
                 costs=costs[i],
-                shrunk=self._shrunk(rows[i]),
+                shrunk=self._prototypes.shrunk(rows[i]),
             )
             for position, i in enumerate(kept)
         ]

@@ -47,3 +47,8 @@ class Blueprint:
     def structure_key(self) -> str:
         """Blueprints with the same key share a program."""
         return json.dumps([self.family, dict(self.structure)], sort_keys=True)
+
+    @property
+    def network_key(self) -> str:
+        """Blueprints with the same key are the same network, however it is trained."""
+        return self.structure_key + repr(sorted(self.sizes.items()))

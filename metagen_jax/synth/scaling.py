@@ -72,11 +72,7 @@ def distinct(target: SearchSpace, prototypes: SearchSpace) -> tuple[int, int]:
     """Draws `NUM_COMPARED` different targets, or all there are: how many, and how many different prototypes they have."""
     networks = target.feasible_networks()
     chosen = np.random.default_rng(0).permutation(len(networks))[:NUM_COMPARED]
-    return len(chosen), len({_network(prototypes.blueprint(networks[i])) for i in chosen})
-
-
-def _network(blueprint: Blueprint) -> str:
-    return blueprint.structure_key + repr(sorted(blueprint.sizes.items()))
+    return len(chosen), len({prototypes.blueprint(networks[i]).network_key for i in chosen})
 
 
 def _span(values: Sequence[int]) -> str:

@@ -135,6 +135,10 @@ class SearchSpace:
             chosen[dimension.kind][dimension.name] = dimension.values[int(index)]
         return Blueprint(self.family.name, chosen[STRUCTURE], chosen[SIZE], chosen[HYPERPARAMETER])
 
+    def shrunk(self, genotype: np.ndarray) -> Blueprint | None:
+        """The network that is trained in the place of a target; None where this is no space of prototypes."""
+        return None if self.target is None else self.blueprint(genotype)
+
     def structure_key(self, blueprint: Blueprint) -> tuple[Any, ...]:
         """The key of a blueprint's structure in `sources` and `cost_models`."""
         return tuple(blueprint.structure[d.name] for d in self.dimensions if d.kind == STRUCTURE)
