@@ -10,9 +10,10 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from metagen_jax.data import SPLITS, Dataset, TextDataset, decode
+from metagen_jax.data import SPLITS, Dataset, ImageDataset, TextDataset, decode, save_npz
+from metagen_jax.data.export import dataset_arrays
 from metagen_jax.spec import Training
-from metagen_jax.synth.markdown import inline
+from metagen_jax.synth.markdown import inline, printable
 
 LARGEST_DATA_BYTES = 64_000_000  # larger data stays where it is
 LINE_LENGTH = 88
@@ -59,6 +60,22 @@ def write_example(path: Path, image: np.ndarray) -> None:
         np.save(path, image)
     else:
         Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image).save(path)
+
+
+def is_included(dataset: Dataset) -> bool:
+    """Whether a project holds its data."""
+    return sum(array.nbytes for array in dataset_arrays(dataset).values()) <= LARGEST_DATA_BYTES
+
+
+def write_data(folder: Path, dataset: Dataset) -> None:
+    """Writes the data, where it is not too large, what its numbers stand for, and an image to try the model with."""
+    if isinstance(dataset, ImageDataset):
+        write_json(folder / "labels.json", [printable(name) for name in dataset.class_names])
+        write_example(folder / example_file(dataset.image_shape[-1]), dataset.test.images[0])
+    else:
+        write_json(folder / "vocabulary.json", dataset.vocabulary)
+    if is_included(dataset):
+        save_npz(dataset, folder / "data.npz")
 
 
 def quoted_prompt(dataset: TextDataset) -> str:

@@ -6,8 +6,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from metagen_jax.data import Dataset, ImageDataset, TextDataset, save_npz
-from metagen_jax.data.export import dataset_arrays
+from metagen_jax.data import Dataset, ImageDataset, TextDataset
 from metagen_jax.synth import codegen
 from metagen_jax.synth.architecture import Blueprint
 from metagen_jax.synth.documents import (
@@ -18,16 +17,17 @@ from metagen_jax.synth.documents import (
     data_card,
     example_counts,
     example_file,
+    is_included,
     provenance,
     quoted_prompt,
     recipe_line,
     versions_line,
     wrapped,
-    write_example,
+    write_data,
     write_json,
     write_text,
 )
-from metagen_jax.synth.markdown import fence, inline, printable
+from metagen_jax.synth.markdown import fence, inline
 from metagen_jax.synth.space import SearchSpace
 
 TOLERANCE = {"float32": 1e-3, "bfloat16": 5e-2}  # of `train.py --prototype-mode`, by the precision of products
@@ -100,20 +100,15 @@ def write_project(
     Raises:
       FileExistsError: there is something at `folder`.
     """
-    data_included = sum(array.nbytes for array in dataset_arrays(dataset).values()) <= LARGEST_DATA_BYTES
-    context = _context(space, blueprint, facts, data_included)
+    context = _context(space, blueprint, facts, is_included(dataset))
     folder.mkdir(parents=True)
     if isinstance(dataset, ImageDataset):
         context |= _image_context(space, dataset, facts)
-        write_json(folder / "labels.json", [printable(name) for name in dataset.class_names])
-        write_example(folder / context["example_file"], dataset.test.images[0])
     else:
         context |= _text_context(space, dataset, facts)
-        write_json(folder / "vocabulary.json", dataset.vocabulary)
+    write_data(folder, dataset)
     curve = {"steps": facts.prototype_steps, "losses": [float(loss) for loss in facts.prototype_losses]}
     write_json(folder / "prototype_curve.json", curve)
-    if data_included:
-        save_npz(dataset, folder / "data.npz")
     for name in SHARED:
         write_text(folder / name, codegen.render(f"project/{name}.j2", context))
     for name in OWN:

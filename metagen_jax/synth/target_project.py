@@ -7,8 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from metagen_jax.data import Dataset, ImageDataset, TextDataset, save_npz
-from metagen_jax.data.export import dataset_arrays
+from metagen_jax.data import Dataset, ImageDataset, TextDataset
 from metagen_jax.spec import Training
 from metagen_jax.synth import codegen
 from metagen_jax.synth.architecture import Blueprint
@@ -16,15 +15,15 @@ from metagen_jax.synth.documents import (
     LARGEST_DATA_BYTES,
     PACKAGES,
     example_file,
+    is_included,
     provenance,
     quoted_prompt,
     versions_line,
     wrapped,
-    write_example,
-    write_json,
+    write_data,
     write_text,
 )
-from metagen_jax.synth.markdown import inline, printable
+from metagen_jax.synth.markdown import inline
 from metagen_jax.synth.modalities import Family, Field, Modality
 
 TOLERANCE = {"float32": 1e-4, "bfloat16": 1e-2}  # of losses on different meshes, by the precision of products
@@ -138,20 +137,13 @@ def write_target_project(
     """
     _check_one_text(target, prototype)
     family = modality.families[target.blueprint.family]
-    data_included = sum(array.nbytes for array in dataset_arrays(dataset).values()) <= LARGEST_DATA_BYTES
     context = _context(modality, family, target, prototype, seed, facts)
-    context |= _data_context(dataset, target, prototype, facts, data_included)
+    context |= _data_context(dataset, target, prototype, facts)
     context["files"] = _files(context["data_files"])
     context["requirements"] = [*((name, facts.versions[name]) for name in PACKAGES), *context["further_packages"]]
     context["own_data"] = codegen.render(f"target/{modality.name}/own_data.md.j2", context)
     folder.mkdir(parents=True)
-    if isinstance(dataset, ImageDataset):
-        write_json(folder / "labels.json", [printable(name) for name in dataset.class_names])
-        write_example(folder / example_file(dataset.image_shape[-1]), dataset.test.images[0])
-    else:
-        write_json(folder / "vocabulary.json", dataset.vocabulary)
-    if data_included:
-        save_npz(dataset, folder / "data.npz")
+    write_data(folder, dataset)
     for name in AS_EVERY_PROJECT:
         write_text(folder / name, codegen.render(f"project/{name}.j2", context))
     for name in (*SHARED, *LAST):
@@ -293,13 +285,11 @@ def _found(facts: TargetFacts) -> str:
 # -- the data ----------------------------------------------------------------------------------------------------------
 
 
-def _data_context(
-    dataset: Dataset, target: Scale, prototype: Scale, facts: TargetFacts, data_included: bool
-) -> dict[str, Any]:
+def _data_context(dataset: Dataset, target: Scale, prototype: Scale, facts: TargetFacts) -> dict[str, Any]:
     by_data = {name: length for name, length in prototype.lengths.items() if name != "context"}
     target_fits = by_data.items() <= target.lengths.items()
     context = {
-        "data_included": data_included,
+        "data_included": is_included(dataset),
         "data_limit": LARGEST_DATA_BYTES // 1_000_000,
         "target_fits": target_fits,
         "fitting": '("target", "prototype")' if target_fits else '("prototype",)',

@@ -13,7 +13,7 @@ import pytest
 
 from metagen_jax.data import ImageDataset, TextDataset
 from metagen_jax.population.checkpoints import save_weights
-from metagen_jax.synth import project as project_module
+from metagen_jax.synth import documents
 from metagen_jax.synth.architecture import Blueprint
 from metagen_jax.synth.documents import quoted_prompt
 from tests.synth.conftest import GRID, NUM_STEPS, TINY, Built, Result, curve_difference, weights_of
@@ -231,7 +231,7 @@ def test_an_existing_folder_is_refused(project):
 
 
 def test_large_data_stays_where_it_is_and_the_project_says_what_to_do(project, tmp_path, monkeypatch):
-    monkeypatch.setattr(project_module, "LARGEST_DATA_BYTES", 1000)
+    monkeypatch.setattr(documents, "LARGEST_DATA_BYTES", 1000)
     folder = project.write(tmp_path / "project")
     assert not (folder / "data.npz").exists()
     assert "--data" in (folder / "data.py").read_text()

@@ -12,7 +12,7 @@ import pytest
 from flax import nnx
 
 from metagen_jax.data import ImageDataset
-from metagen_jax.synth import codegen, target_project
+from metagen_jax.synth import codegen, documents
 from metagen_jax.synth.architecture import Blueprint
 from tests.synth.conftest import QUICK, Result, read_me, run_all
 from tests.synth.targets import NUMBERS, Target, cnn_target, image_target, text_target
@@ -448,7 +448,7 @@ def test_a_target_that_reads_the_data_of_its_prototype_is_trained_on_it(text, tm
 
 
 def test_large_data_stays_where_it_is_and_the_readme_says_what_to_do(written, tmp_path, monkeypatch):
-    monkeypatch.setattr(target_project, "LARGEST_DATA_BYTES", 1000)
+    monkeypatch.setattr(documents, "LARGEST_DATA_BYTES", 1000)
     folder = written.target.write(tmp_path / "winner")
     assert not (folder / "data.npz").exists()
     readme = (folder / "README.md").read_text()
