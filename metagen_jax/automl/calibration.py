@@ -17,6 +17,7 @@ from metagen_jax.population.plan import StructureFacts
 from metagen_jax.population.program import Hyperparameters, Job, Program
 from metagen_jax.population.weights import Structure
 from metagen_jax.synth import codegen
+from metagen_jax.synth.modalities import lengths_of
 from metagen_jax.synth.space import SearchSpace
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _measure(prepared: "Prepared", sizes: dict[str, int], mode: str, width: int,
     job = Job(sizes, HYPERPARAMETERS, structure.initial_weights(jax.random.key(0), sizes))
     arrays = space.modality.train_arrays(prepared.dataset)
     batches = [structure.module.train_batch(*arrays, step) for step in range(NUM_STEPS)]
-    fixed = {field.name: field.value for field in space.fixed}
+    fixed = lengths_of(space.fixed)
     validation = space.modality.evaluation_arrays(prepared.dataset, "validation", fixed)
     examples = tuple(array[: space.modality.search_examples] for array in validation)
     population = program.start([job] * program.capacity)

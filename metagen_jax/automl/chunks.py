@@ -16,6 +16,7 @@ from metagen_jax.population.program import Hyperparameters, Job, Program, State
 from metagen_jax.population.weights import Structure, Weights
 from metagen_jax.synth import codegen
 from metagen_jax.synth.architecture import Blueprint
+from metagen_jax.synth.modalities import lengths_of
 from metagen_jax.synth.space import SearchSpace
 
 
@@ -122,7 +123,7 @@ class ChunkTrainer:
         self.mesh = mesh
         self._structures: dict[tuple[Any, ...], Structure] = {}
         self._programs = Programs(mesh, note)
-        fixed = {field.name: field.value for field in space.fixed}
+        fixed = lengths_of(space.fixed)
         self._train_arrays = space.modality.train_arrays(dataset)
         self._validation = space.modality.evaluation_arrays(dataset, "validation", fixed)
 

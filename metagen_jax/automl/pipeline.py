@@ -35,7 +35,7 @@ from metagen_jax.population.weights import Weights
 from metagen_jax.spec import ModelSpec, Objective
 from metagen_jax.synth.build import build_prototypes, build_space
 from metagen_jax.synth.choices import check_choices
-from metagen_jax.synth.modalities import Modality, modality_of
+from metagen_jax.synth.modalities import Modality, lengths_of, modality_of
 from metagen_jax.synth.space import SearchSpace
 
 RESULT_SCHEMA_VERSION = 1
@@ -280,7 +280,7 @@ class _Runner:
         return finalists, weights
 
     def _score(self, candidate: Candidate, weights: Weights, split: str) -> dict[str, float]:
-        fixed = {field.name: field.value for field in self._prototypes.fixed}
+        fixed = lengths_of(self._prototypes.fixed)
         arrays = self._modality.evaluation_arrays(self._dataset, split, fixed)
         structure = self._trainer.structure(candidate)
         batch_size = self._modality.evaluation_batch_size

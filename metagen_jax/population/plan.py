@@ -136,7 +136,7 @@ class StructureFacts:
     @property
     def layer_axes(self) -> frozenset[str]:
         """Axes that count layers; in a loop, absent layers are skipped."""
-        return frozenset(axis for leaf in self.cost_model.leaves for axis, _ in leaf.layers)
+        return frozenset(self.cost_model.layer_axes)
 
     def work(self, sizes: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """FLOPs and bytes of a training step, `(N,)` float64 each."""

@@ -12,7 +12,7 @@ from metagen_jax.spec import ModelSpec
 from metagen_jax.synth import codegen, ladders, named_axes, scaling
 from metagen_jax.synth.choices import choose_family, narrow
 from metagen_jax.synth.costs import Program, build_cost_model
-from metagen_jax.synth.modalities import SIZE, STRUCTURE, Dimension, Family, Field, Modality
+from metagen_jax.synth.modalities import SIZE, STRUCTURE, Dimension, Family, Field, Modality, lengths_of
 from metagen_jax.synth.modalities.base import Dataset
 from metagen_jax.synth.space import SearchSpace
 
@@ -26,7 +26,7 @@ def build_space(spec: ModelSpec, modality: Modality, dataset: Dataset) -> Search
     """
     family = choose_family(spec, modality)
     fixed = modality.target_fields(spec, modality.fixed_fields(spec, dataset))
-    lengths = _lengths(fixed)
+    lengths = lengths_of(fixed)
     sized = dataclasses.replace(family, dimensions=_open_sizes(spec, modality, family, fixed))
     dimensions = tuple(
         narrow(spec, dimension, modality.default_structure(sized, lengths, dimension))
@@ -51,7 +51,9 @@ def build_prototypes(space: SearchSpace, dataset: Dataset) -> SearchSpace:
     fixed = scaling.shrink_context(own) if is_large else own
     by = scaling.divisors(family, space.dimensions) if is_large else {}
     dimensions = tuple(
-        dataclasses.replace(d, values=modality.prototype_structure(family, d, _lengths(space.fixed), _lengths(fixed)))
+        dataclasses.replace(
+            d, values=modality.prototype_structure(family, d, lengths_of(space.fixed), lengths_of(fixed))
+        )
         if d.kind == STRUCTURE
         else d
         for d in scaling.shrink(space.dimensions, by)
@@ -70,7 +72,7 @@ def _open_sizes(spec: ModelSpec, modality: Modality, family: Family, fixed: Sequ
     """The family's dimensions, with lengths that suit the budget of the spec."""
     sizes = {d.name: max(d.values) for d in family.dimensions if d.kind == SIZE}
     usual = {
-        d.name: modality.default_structure(family, _lengths(fixed), d)[0]
+        d.name: modality.default_structure(family, lengths_of(fixed), d)[0]
         for d in family.dimensions
         if d.kind == STRUCTURE
     }
@@ -102,10 +104,6 @@ def _space(
     return SearchSpace(spec, modality, family, fixed, dimensions, sources, cost_models)
 
 
-def _lengths(fixed: Sequence[Field]) -> dict[str, int]:
-    return {field.name: field.value for field in fixed}
-
-
 def _abstract(module: ModuleType, model_class: str) -> nnx.Module:
     """The model at the sizes of its own `Config`, without any weights."""
     return nnx.eval_shape(lambda: getattr(module, model_class)(module.Config(), nnx.Rngs(0)))
@@ -117,6 +115,6 @@ def _program(
     def build(sizes: Mapping[str, int]) -> nnx.Module:
         return getattr(module, family.model_class)(dataclasses.replace(module.Config(), **sizes), nnx.Rngs(0))
 
-    lengths = _lengths(fixed)
+    lengths = lengths_of(fixed)
     batch = tuple(jax.ShapeDtypeStruct(*array) for array in modality.abstract_batch(lengths, batch_size))
     return Program(build, module.loss_fn, batch, jax.ShapeDtypeStruct(*modality.abstract_example(lengths)))

@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 
 from metagen_jax.spec import Training
-from metagen_jax.synth.modalities.base import Family, Field, Modality
+from metagen_jax.synth.modalities.base import Family, Field, Modality, lengths_of
 from metagen_jax.synth.modalities.parts import ACTIVATIONS, NORM_CLASSES
 
 
@@ -103,7 +103,7 @@ def program_source(
     seed: int,
 ) -> str:
     """Renders everything that a candidate of this structure is trained with as one module."""
-    recipe = recipe_context(modality, training, seed, {field.name: field.value for field in fixed})
+    recipe = recipe_context(modality, training, seed, lengths_of(fixed))
     model = model_context(family, structure, sizes, fixed, training.precision)
     return render("program.py.j2", model | recipe) + "\n"
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
@@ -73,6 +73,11 @@ def leaves(module: nnx.Module) -> tuple[Leaf, ...]:
         layers = tuple((lists[outer], path[len(outer)]) for outer in inside)
         found.append(Leaf(path, shape, axes, metadata.get("fan_in", ()), layers, next(iter(inside), ())))
     return tuple(found)
+
+
+def layer_axes(module_leaves: Iterable[Leaf]) -> tuple[str, ...]:
+    """The axes that count layers."""
+    return tuple(dict.fromkeys(axis for leaf in module_leaves for axis, _ in leaf.layers))
 
 
 def param_count(module_leaves: tuple[Leaf, ...], sizes: Mapping[str, Any]) -> Any:

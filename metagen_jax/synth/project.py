@@ -28,6 +28,7 @@ from metagen_jax.synth.documents import (
     write_text,
 )
 from metagen_jax.synth.markdown import fence, inline
+from metagen_jax.synth.modalities import lengths_of
 from metagen_jax.synth.space import SearchSpace
 
 TOLERANCE = {"float32": 1e-3, "bfloat16": 5e-2}  # of `train.py --prototype-mode`, by the precision of products
@@ -127,7 +128,7 @@ def write_project(
 
 def _context(space: SearchSpace, blueprint: Blueprint, facts: ProjectFacts, data_included: bool) -> dict[str, Any]:
     """What the templates of every modality read; nothing in it that goes into Python was written by a user."""
-    lengths = {field.name: field.value for field in space.fixed}
+    lengths = lengths_of(space.fixed)
     precision = space.spec.training.precision
     recipe = codegen.recipe_context(space.modality, space.spec.training, space.spec.seed, lengths)
     settings = _settings(space, blueprint, facts, recipe["constants"])
@@ -269,7 +270,7 @@ def _image_context(space: SearchSpace, dataset: ImageDataset, facts: ProjectFact
 
 
 def _text_context(space: SearchSpace, dataset: TextDataset, facts: ProjectFacts) -> dict[str, Any]:
-    context = next(field.value for field in space.fixed if field.name == "context")
+    context = lengths_of(space.fixed)["context"]
     return {
         "train_arguments": "tokens",
         "train_values": "train_data",

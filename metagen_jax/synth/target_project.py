@@ -24,7 +24,7 @@ from metagen_jax.synth.documents import (
     write_text,
 )
 from metagen_jax.synth.markdown import inline
-from metagen_jax.synth.modalities import Family, Field, Modality
+from metagen_jax.synth.modalities import Family, Field, Modality, lengths_of
 
 TOLERANCE = {"float32": 1e-4, "bfloat16": 1e-2}  # of losses on different meshes, by the precision of products
 TOKENS_PER_PARAMETER = 20  # Hoffmann et al., Training Compute-Optimal Large Language Models, 2022
@@ -61,7 +61,7 @@ class Scale:
     @property
     def lengths(self) -> dict[str, int]:
         """The length of each fixed axis."""
-        return {field.name: field.value for field in self.fixed}
+        return lengths_of(self.fixed)
 
 
 @dataclasses.dataclass(frozen=True)

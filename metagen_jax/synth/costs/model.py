@@ -121,7 +121,7 @@ class CostModel:
     @functools.cached_property
     def layer_axes(self) -> tuple[str, ...]:
         """The axes that count layers."""
-        return tuple(dict.fromkeys(axis for leaf in self.leaves for axis, _ in leaf.layers))
+        return named_axes.layer_axes(self.leaves)
 
     def __call__(self, sizes: Mapping[str, Any]) -> Costs:
         """Returns the costs; every entry of `sizes` is `(N,)` int32."""
@@ -183,7 +183,7 @@ def build_cost_model(
     Raises:
       ValueError: layers are not counted by one axis, or the program has a loop in it.
     """
-    depths = tuple(dict.fromkeys(axis for leaf in leaves for axis, _ in leaf.layers))
+    depths = named_axes.layer_axes(leaves)
     if len(depths) != 1:
         raise ValueError(f"layers are counted by {depths or 'no axis'}: costs need exactly one")
     (depth,) = depths

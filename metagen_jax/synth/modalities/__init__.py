@@ -9,6 +9,7 @@ from metagen_jax.synth.modalities.base import (
     Family,
     Field,
     Modality,
+    lengths_of,
 )
 from metagen_jax.synth.modalities.image_classification import ImageClassification
 from metagen_jax.synth.modalities.text_generation import TextGeneration
@@ -24,6 +25,7 @@ __all__ = [
     "Family",
     "Field",
     "Modality",
+    "lengths_of",
     "modality_of",
 ]
 

@@ -2,7 +2,7 @@
 
 import abc
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -115,6 +115,11 @@ class Field:
     name: str
     value: int
     comment: str
+
+
+def lengths_of(fields: Iterable[Field]) -> dict[str, int]:
+    """The fields as a mapping from name to value."""
+    return {field.name: field.value for field in fields}
 
 
 class Modality(abc.ABC):
