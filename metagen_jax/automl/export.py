@@ -4,7 +4,7 @@ import dataclasses
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from metagen_jax.automl.candidate import Candidate
 from metagen_jax.automl.run_folder import versions
@@ -47,17 +47,17 @@ class Winner:
 def export(folder: Path, prepared: "Prepared", winner: Winner) -> None:
     """Writes `folder/winner`, all of it or nothing."""
     part = folder / "winner.part"
+    (costs,) = prepared.prototypes.costs_of(winner.candidate.genotype[None])
     if winner.candidate.shrunk is None:
-        _write_trained(part, prepared, winner)
+        _write_trained(part, prepared, winner, costs)
     else:
-        _write_target(part, prepared, winner)
-        _write_trained(part / "prototype", prepared, winner)
+        _write_target(part, prepared, winner, prototype_params=costs["params"])
+        _write_trained(part / "prototype", prepared, winner, costs)
     shutil.move(part, folder / "winner")
 
 
-def _write_trained(folder: Path, prepared: "Prepared", winner: Winner) -> None:
+def _write_trained(folder: Path, prepared: "Prepared", winner: Winner, costs: Mapping[str, Any]) -> None:
     spec, candidate = prepared.spec, winner.candidate
-    (costs,) = prepared.prototypes.costs_of(candidate.genotype[None])
     facts = ProjectFacts(
         spec_name=spec.name,
         spec_hash=spec.hash,
@@ -83,9 +83,8 @@ def _write_trained(folder: Path, prepared: "Prepared", winner: Winner) -> None:
     save_weights(folder / "initial_weights", winner.initial_weights)
 
 
-def _write_target(folder: Path, prepared: "Prepared", winner: Winner) -> None:
+def _write_target(folder: Path, prepared: "Prepared", winner: Winner, prototype_params: int) -> None:
     spec, space, candidate = prepared.spec, prepared.space, winner.candidate
-    (prototype_costs,) = prepared.prototypes.costs_of(candidate.genotype[None])
     target, prototype = candidate.blueprint, candidate.prototype
     settings = scaling.transferred(target, prototype, space.family.width)
     facts = TargetFacts(
@@ -99,7 +98,7 @@ def _write_target(folder: Path, prepared: "Prepared", winner: Winner) -> None:
         weight_bytes=FLOAT_BYTES * candidate.costs["params"],
         memory_bytes=candidate.costs["memory_bytes"],
         cache_bytes=int(candidate.costs["cache_bytes"]) or None,
-        prototype_params=prototype_costs["params"],
+        prototype_params=prototype_params,
         factors=scaling.factors(space, prepared.prototypes),
         validation=winner.final.metrics,
         num_candidates=winner.num_candidates,

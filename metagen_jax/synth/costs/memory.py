@@ -6,7 +6,6 @@ out of it is stored, so is what is summed and what is costly to compute twice; o
 results, so that the gradients of weights come late.
 """
 
-import functools
 import math
 from collections.abc import Collection
 
@@ -69,6 +68,7 @@ class _Storage:
     def __init__(self, operations: list[Operation], trace: Trace):
         self.made = {value: operation for operation in operations for value in operation.outputs}
         self._users: dict[Value, int] = {}
+        self._sources: dict[Value, frozenset[Value]] = {}
         for operation in operations:
             if operation.name not in RENAMES:
                 for value in {self.root(each) for each in operation.inputs if each is not None}:
@@ -89,14 +89,13 @@ class _Storage:
 
     def sources(self, value: Value) -> frozenset[Value]:
         """The stored values that a value is computed from where it is used."""
-        return self._sources(self.root(value))
-
-    @functools.cache  # noqa: B019  an instance lives as long as one count
-    def _sources(self, value: Value) -> frozenset[Value]:
+        value = self.root(value)
         if value in self.stored or value not in self.made:
             return frozenset([value])
-        operands = [self.sources(each) for each in self.made[value].inputs if each is not None]
-        return frozenset[Value]().union(*operands)
+        if value not in self._sources:
+            operands = [self.sources(each) for each in self.made[value].inputs if each is not None]
+            self._sources[value] = frozenset[Value]().union(*operands)
+        return self._sources[value]
 
     def _store(self, operation: Operation) -> None:
         shared = self._users.get(operation.outputs[0], 0) > 1

@@ -7,8 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-LARGEST = 2**63  # that costs are computed for
-
 _HALF = np.uint32(0xFFFF)
 
 
@@ -21,9 +19,6 @@ class Wide(NamedTuple):
     def __add__(self, other: "Wide") -> "Wide":  # type: ignore[override]  # a sum, not a longer tuple
         low = self.low + other.low
         return Wide(self.high + other.high + (low < self.low).astype(jnp.uint32), low)
-
-    def __float__(self) -> float:
-        return float(int(self))
 
     def __int__(self) -> int:
         return (int(self.high) << 32) | int(self.low)
