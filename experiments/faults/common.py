@@ -16,15 +16,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from metagen_jax.automl.run_folder import LOCK, LOG, MARKER, versions
+from metagen_jax.automl.run_folder import LATENCY, LOCK, LOG, MARKER, versions
 from tests.runs import tiny_command
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = "experiments/faults/run.py"
 # The environment that the user gave; what a part inside this process sets for JAX is not handed on to commands.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("FAULT_")}
-# The clock is in these two, and nothing in the lock; all else, the manifest and the origin too, has to be the same.
-DIFFERS_BY_DESIGN = {LOCK, LOG, "timing.json"}
+# The clock is in these, and nothing in the lock; all else, the manifest and the origin too, has to be the same.
+DIFFERS_BY_DESIGN = {LOCK, LOG, LATENCY, "timing.json"}
 PATIENCE = 30  # times the undisturbed duration; a process that takes longer hangs
 CACHE_VARIABLES = ("JAX_COMPILATION_CACHE_DIR", "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS")
 

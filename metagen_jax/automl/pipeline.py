@@ -19,6 +19,7 @@ from metagen_jax.automl.database import RunDatabase
 from metagen_jax.automl.evaluation import repeat_plain, score_plain
 from metagen_jax.automl.export import Winner, export
 from metagen_jax.automl.lanes import Lane
+from metagen_jax.automl.latency import Answer, answering
 from metagen_jax.automl.planning import plan_of
 from metagen_jax.automl.progress import Logged, Progress, Silent
 from metagen_jax.automl.prototype_trainer import OutOfTime, PrototypeTrainer
@@ -26,6 +27,8 @@ from metagen_jax.automl.run_folder import CHECKPOINTS, DATABASE, LOG, RunFolder,
 from metagen_jax.automl.rungs import Schedule, schedule
 from metagen_jax.automl.samples import sample_answers
 from metagen_jax.automl.search_engine import ArchitectureSearchEngine, SearchResult
+from metagen_jax.automl.stopwatch import MOST_MEASURED, Stopwatch, read_latency
+from metagen_jax.automl.time_limit import keep_within
 from metagen_jax.data import Dataset, load_dataset, sha256
 from metagen_jax.errors import RunError
 from metagen_jax.population.devices import population_mesh
@@ -35,6 +38,8 @@ from metagen_jax.population.weights import Weights
 from metagen_jax.spec import ModelSpec, Objective
 from metagen_jax.synth.build import build_prototypes, build_space
 from metagen_jax.synth.choices import check_choices
+from metagen_jax.synth.costs import Predictor
+from metagen_jax.synth.limits import longest_ms
 from metagen_jax.synth.modalities import Modality, lengths_of, modality_of
 from metagen_jax.synth.space import SearchSpace
 
@@ -56,6 +61,8 @@ class Options:
       num_devices: how many devices share a population; None: all.
       time_limit_s: seconds; None: no limit.
       disk_limit_bytes: for checkpoints of trainings under way; None: no limit.
+      measured: the content of a `latency.json`, so that a limit on time comes to the same verdicts; None: that of the
+        interrupted run which goes on, if there is one.
     """
 
     out: Path | None = None
@@ -66,6 +73,7 @@ class Options:
     num_devices: int | None = None
     time_limit_s: float | None = None
     disk_limit_bytes: int | None = None
+    measured: dict[str, Any] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +101,7 @@ class Run:
       result: the content of `result.json`.
       front: members of the front, best in the first objective first.
       winner: the candidate that was exported.
+      latency: the content of `latency.json`; None where candidates are targets that were not built.
       complete: False where a time limit cut the run short; the same command goes on then.
     """
 
@@ -100,19 +109,22 @@ class Run:
     result: dict[str, Any]
     front: list[Candidate]
     winner: Candidate
+    latency: dict[str, Any] | None
     complete: bool
 
 
-def prepare(spec: ModelSpec) -> Prepared:
+def prepare(spec: ModelSpec, predictor: Predictor | None = None) -> Prepared:
     """Loads the data and derives the search space.
 
+    Args:
+      predictor: of latencies; None: what is known of the spec's device.
     Raises:
       SpecError, DataError, InfeasibleError: the spec, its data or its limits cannot be worked with.
     """
     modality = modality_of(spec)
     check_choices(spec, modality)
     dataset = load_dataset(spec)
-    space = build_space(spec, modality, dataset)
+    space = build_space(spec, modality, dataset, predictor)
     return Prepared(spec, modality, dataset, space, build_prototypes(space, dataset))
 
 
@@ -135,7 +147,8 @@ def run(prepared: Prepared, options: Options, progress: Progress | None = None, 
       helpers: other processes that train; they change nothing but the time that it takes.
     Raises:
       OutputError: the folder cannot be used.
-      RunError: every candidate diverged, or the time limit passed before one was trained.
+      RunError: every candidate diverged or measured over a limit on time, or the time limit passed before one was
+        trained.
     """
     with claimed(prepared.spec, options):
         return _Runner(prepared, options, progress or Silent(), helpers).run()
@@ -175,32 +188,46 @@ class _Runner:
 
     def run(self) -> Run:
         choices = {"search": self._options.search, "train_prototypes": self._options.train_prototypes}
-        if self._folder.prepare(self._spec, choices, self._plan.to_json(), self._options.fresh):
+        given = {"options": choices, "plan": self._plan.to_json(), "latency": self._space.predictor.to_json()}
+        if self._folder.prepare(self._spec, given, self._options.fresh):
             self._progress.note(f"going on with the run in {self._folder.path}")
+        limited = longest_ms(self._spec) is not None
+        measured = self._options.measured or read_latency(self._folder.path)
+        self._stopwatch = Stopwatch(
+            self._folder.path, self._space.predictor, self._compiled, measured if limited else None
+        )
         with contextlib.closing(self._trainer), RunDatabase(self._folder.path / DATABASE) as database:
             return self._run(database)
 
     def _run(self, database: RunDatabase) -> Run:
         searched = self._timed("search", lambda: self._search(database))
-        finalists, weights = self._timed("finalists", lambda: self._train_finalists(searched.candidates, database))
+        within, over = self._timed("latency limit", lambda: self._keep_within_limit(searched.candidates))
+        finalists, weights = self._timed("finalists", lambda: self._train_finalists(within, database))
         position = objectives.best_first(finalists, self._spec.search.objectives)[0]
         final = finalists[position]
         winner = next(c for c in searched.candidates if c.number == final.number)
         test = self._timed("test", lambda: self._score(final, weights[position], "test"))
         database.record_test(final, final.scores[-1].step, test)
         database.finish()
-        front = objectives.front(searched.candidates, self._spec.search.objectives)
+        front = objectives.front(within, self._spec.search.objectives)
+        latency = self._timed("latency", lambda: self._measure(front, winner))
         difference = self._timed("repeat", lambda: self._repeat(winner))
         if self._spec.outputs.project:
             self._timed("project", lambda: self._export(winner, final, weights[position], test, searched))
         result = self._result(searched, front, winner, final, finalists, test, difference)
+        if over:
+            result["over_time_limit"] = [_summary(candidate) for candidate in over]
         write_json(self._folder.path / "front.json", [_summary(c) | {"validation": c.metrics} for c in front])
         write_json(self._folder.path / "result.json", result)
         write_json(self._folder.path / "timing.json", self._clock())
         complete = self._is_complete(searched, finalists)
         if complete:
             shutil.rmtree(self._folder.path / CHECKPOINTS, ignore_errors=True)
-        return Run(self._folder.path, result, front, winner, complete)
+        return Run(self._folder.path, result, front, winner, latency, complete)
+
+    @property
+    def _is_of_targets(self) -> bool:
+        return self._prototypes is not self._space
 
     # -- stages -------------------------------------------------------------------------------------------------------
 
@@ -255,12 +282,9 @@ class _Runner:
     def _train_finalists(
         self, candidates: list[Candidate], database: RunDatabase
     ) -> tuple[list[Candidate], list[Weights]]:
-        search = self._spec.search
-        chosen = objectives.finalists(candidates, search.objectives, search.finalists)
+        search, chosen = self._spec.search, self._choose_finalists(candidates)
         self._deadline_share = 1.0
         if not self._options.train_prototypes:
-            largest = sorted(candidates, key=lambda c: -c.costs["params"])
-            chosen = largest[: search.finalists]
             self._progress.stage("prototypes of the finalists", len(chosen) * search.prototype_steps)
             for candidate in chosen:
                 candidate.status = PROPOSED  # ranked, but not trained yet
@@ -278,6 +302,45 @@ class _Runner:
                 f"every finalist diverged: {finalists[0].reason}\n  Raise search.finalists or lower learning_rate."
             )
         return finalists, weights
+
+    def _choose_finalists(self, candidates: list[Candidate]) -> list[Candidate]:
+        search = self._spec.search
+        if not self._options.train_prototypes:
+            return sorted(candidates, key=lambda c: -c.costs["params"])[: search.finalists]
+        return objectives.finalists(candidates, search.objectives, search.finalists)
+
+    def _keep_within_limit(self, candidates: list[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
+        """Those that are left, and those that measure over the spec's limit on time, if it has one."""
+        longest, device, here = longest_ms(self._spec), self._space.predictor.device, jax.default_backend()
+        if longest is None:
+            return candidates, []
+        if self._is_of_targets or device != here:
+            why = "of targets, which are not built" if self._is_of_targets else f"for a {device}, and this is a {here}"
+            self._progress.note(f"the limit on time is {why}: kept by prediction alone")
+            return candidates, []
+
+        def wanted(left: list[Candidate]) -> list[Candidate]:
+            front = objectives.front(left, self._spec.search.objectives)[:MOST_MEASURED]
+            return list({c.number: c for c in (*front, *self._choose_finalists(left))}.values())
+
+        return keep_within(candidates, wanted, self._stopwatch.measure, longest, self._progress.note)
+
+    def _measure(self, front: list[Candidate], winner: Candidate) -> dict[str, Any] | None:
+        """Times the members of the front, as many as `MOST_MEASURED`, and the winner."""
+        if self._is_of_targets:
+            return None
+        self._stopwatch.measure(front[:MOST_MEASURED])
+        if len(front) > MOST_MEASURED:
+            self._progress.note(
+                f"latency is measured for the first {MOST_MEASURED} of {len(front)} members of the front"
+            )
+        return self._stopwatch.measure_winner(winner)
+
+    def _compiled(self, candidate: Candidate, batch_size: int) -> Answer:
+        structure, weights = self._trainer.structure(candidate), self._trainer.initial_weights(candidate)
+        fixed = {field.name: field.value for field in self._space.fixed}
+        example = self._modality.abstract_example(fixed)
+        return answering(structure, candidate.blueprint.sizes, weights, example, batch_size)
 
     def _score(self, candidate: Candidate, weights: Weights, split: str) -> dict[str, float]:
         fixed = lengths_of(self._prototypes.fixed)
@@ -363,6 +426,7 @@ class _Runner:
                 "project": "winner" if self._spec.outputs.project else None,
             },
             "baseline": {"name": name, "validation": baseline},
+            "latency_predictions": self._space.predictor.says,
         }
 
     def _is_complete(self, searched: SearchResult, finalists: list[Candidate]) -> bool:
@@ -422,5 +486,5 @@ def _summary(candidate: Candidate) -> dict[str, Any]:
         **({"prototype": dict(candidate.shrunk.sizes)} if candidate.shrunk else {}),
         "params": candidate.costs["params"],
         "flops": candidate.costs["flops"],
-        "latency_ms_estimated": candidate.costs["latency_ms"],
+        "latency_ms_predicted": candidate.costs["latency_ms"],
     }

@@ -8,6 +8,9 @@ import numpy as np
 from metagen_jax.automl.run_folder import RunFolder
 from metagen_jax.population.coefficients import coefficients
 from metagen_jax.population.plan import Plan, StructureFacts, Workload, make_plan, read_plan
+from metagen_jax.spec import ModelSpec
+from metagen_jax.synth.build import predictor_for
+from metagen_jax.synth.costs import Predictor
 from metagen_jax.synth.modalities import SIZE, STRUCTURE
 from metagen_jax.synth.space import SearchSpace
 
@@ -16,6 +19,12 @@ if TYPE_CHECKING:
 
 SAMPLE_SIZE = 512  # networks of each structure that stand for all that may be proposed
 CPU_DEVICES = 2  # whatever the machine has, so that the same command makes the same plan everywhere
+
+
+def predictor_of_run(spec: ModelSpec, options: "Options") -> Predictor:
+    """The predictor of latencies of the interrupted run which goes on, or else what is known of the spec's device."""
+    recorded = {} if options.fresh else RunFolder.for_spec(spec, options.out).unfinished_origin()
+    return Predictor(**recorded["latency"]) if "latency" in recorded else predictor_for(spec)
 
 
 def plan_of(prepared: "Prepared", options: "Options") -> Plan:

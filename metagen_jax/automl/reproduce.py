@@ -3,10 +3,13 @@
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from metagen_jax.automl.run_folder import RunFolder
+from metagen_jax.automl.stopwatch import read_latency
 from metagen_jax.errors import OutputError
 from metagen_jax.population.plan import Plan, read_plan
+from metagen_jax.synth.costs import Predictor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,6 +22,8 @@ class Recorded:
       search, train_prototypes: options of its command.
       origin: backend, versions and options.
       plan: of its programs.
+      predictor: of the latencies.
+      measured: the latencies that were measured; a limit on time comes to the same verdicts by them.
       sha256: the fingerprint of every artefact, by its path in the folder.
     """
 
@@ -28,6 +33,8 @@ class Recorded:
     train_prototypes: bool
     origin: dict[str, object]
     plan: Plan
+    predictor: Predictor
+    measured: dict[str, Any] | None
     sha256: dict[str, str]
 
 
@@ -48,6 +55,8 @@ def read_recorded(folder: Path) -> Recorded:
         host_devices=manifest["host_devices"],
         origin={name: manifest[name] for name in ("backend", "host_devices", "versions")},
         plan=read_plan(manifest["plan"]),
+        predictor=Predictor(**manifest["latency"]),
+        measured=read_latency(folder),
         sha256=manifest["sha256"],
         **manifest["options"],
     )

@@ -19,12 +19,13 @@ from metagen_jax.spec import ModelSpec
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 MARKER, LOCK, ORIGIN, SPEC, LOG = "manifest.json", ".lock", "origin.json", "spec.resolved.yaml", "log.jsonl"
+LATENCY = "latency.json"  # what was measured, and what a limit on it made of the candidates
 # The manifest holds the hashes and repeats the origin, the others the clock.
-NOT_HASHED = {MARKER, LOCK, ORIGIN, LOG, "timing.json"}
+NOT_HASHED = {MARKER, LOCK, ORIGIN, LOG, "timing.json", LATENCY}
 DATABASE = "search.sqlite"
 CHECKPOINTS = "checkpoints"  # of trainings under way
 DATABASE_FILES = {DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"}
-CONTINUED = {LOCK, ORIGIN, SPEC, LOG, CHECKPOINTS} | DATABASE_FILES  # what an interrupted run leaves
+CONTINUED = {LOCK, ORIGIN, SPEC, LOG, LATENCY, CHECKPOINTS} | DATABASE_FILES  # what an interrupted run leaves
 FIRST = {LOCK, f"{ORIGIN}.part", ORIGIN, f"{SPEC}.part"}  # all that may be there before the spec is
 
 
@@ -122,13 +123,13 @@ class RunFolder:
         file = self.path / ORIGIN
         return {} if self.is_finished or not file.is_file() else json.loads(file.read_text(encoding="utf-8"))
 
-    def prepare(self, spec: ModelSpec, options: dict[str, Any], plan: dict[str, Any], fresh: bool) -> bool:
+    def prepare(self, spec: ModelSpec, given: dict[str, Any], fresh: bool) -> bool:
         """Gets the claimed folder ready for a run and says whether it continues an interrupted one.
 
         Args:
           spec: what is to be built.
-          options: of the command line, as far as the numbers depend on them.
-          plan: of the programs, which decides padding and with it the last bits.
+          given: what the numbers depend on beside the spec: options of the command line, the plan of the programs, what
+            predicts latencies.
           fresh: throw away what is there.
         Raises:
           OutputError: there is a finished run, or an interrupted one of another spec or another program.
@@ -137,7 +138,7 @@ class RunFolder:
             raise OutputError(
                 f"{self.path} already holds a finished run\n  Add --fresh to replace it, or give another --out."
             )
-        origin = surroundings() | {"options": options, "plan": plan}
+        origin = surroundings() | given
         continues = not fresh and (self.path / SPEC).is_file()
         if continues:
             self._check_same_run(spec, origin)

@@ -1,6 +1,7 @@
 """The verbs of the command line."""
 
 import dataclasses
+import enum
 import json
 import shlex
 import sys
@@ -29,6 +30,15 @@ if TYPE_CHECKING:
     from metagen_jax.automl.lanes import RemoteLane
     from metagen_jax.automl.pipeline import Options, Prepared, Run
     from metagen_jax.population.plan import Plan
+    from metagen_jax.synth.costs import Predictor
+
+
+class Part(enum.StrEnum):
+    """What `metagen calibrate` can measure alone."""
+
+    TRAINING = "training"
+    LATENCY = "latency"
+
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -182,6 +192,8 @@ def reproduce(
             run / SPEC,
             host_devices=recorded.host_devices,
             plan=recorded.plan,
+            predictor=recorded.predictor,
+            measured=recorded.measured,
             train_prototypes=recorded.train_prototypes,
             search=recorded.search,
         )
@@ -217,7 +229,12 @@ def show_plan(
 
 @app.command()
 def calibrate(
-    specs: Annotated[list[Path], typer.Argument(help="YAML files whose networks are measured.", show_default=False)],
+    specs: Annotated[
+        list[Path] | None, typer.Argument(help="YAML files whose networks are trained.", show_default=False)
+    ] = None,
+    only: Annotated[
+        Part | None, typer.Option(help="Measure this alone; latency needs no spec. Default: both.", show_default=False)
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", help="Where to keep the result. Default: your settings.", show_default=False),
@@ -225,15 +242,23 @@ def calibrate(
     set_: SetOption = None,
     host_devices: HostDevicesOption = DEFAULT_HOST_DEVICES,
 ) -> None:
-    """Measure on this machine what training steps and compilations cost; plans are made with it from then on."""
-    loaded = [_load(path, set_ or []) for path in specs]
+    """Measure on this machine what training steps, compilations and answers take; plans and predictions follow it."""
+    if only != Part.LATENCY and not specs:
+        raise SpecError("calibrate: no spec whose networks could be trained\n  Name some, or add --only latency.")
+    loaded = [_load(path, set_ or []) for path in specs or []]
     start_jax(host_devices)
-    from metagen_jax.automl import calibration, pipeline
-    from metagen_jax.population.coefficients import keep, user_file
+    from metagen_jax.automl import calibration, latency_calibration, pipeline
+    from metagen_jax.population.coefficients import to_keep
+    from metagen_jax.synth.machine import keep, user_file
 
     file = out or user_file()
-    measured = calibration.calibrate([pipeline.prepare(spec) for spec in loaded], _num_devices(), print)
-    keep(file, measured.backend, measured.modes, measured.source)
+    if only != Part.LATENCY:
+        measured = calibration.calibrate([pipeline.prepare(spec) for spec in loaded], _num_devices(), print)
+        keep(file, measured.backend, to_keep(measured.modes, measured.source))
+    if only != Part.TRAINING:
+        predictor = latency_calibration.calibrate_latency(print)
+        keep(file, predictor.device, {"latency": predictor.to_json()})
+        print(f"latencies will be {predictor.says}")
     print(f"kept in {file}")
 
 
@@ -279,7 +304,8 @@ class Call:
       host_devices: CPU devices that the process starts with.
       time_limit: such as 10m.
       plan: a file or a plan.
-      train_prototypes, search: see `pipeline.Options`.
+      train_prototypes, search, measured: see `pipeline.Options`.
+      predictor: of latencies; None: that of the interrupted run which goes on, or what is known of the device.
     """
 
     path: Path
@@ -289,6 +315,8 @@ class Call:
     plan: "Path | Plan | None" = None
     train_prototypes: bool = True
     search: bool = True
+    predictor: "Predictor | None" = None
+    measured: dict[str, Any] | None = None
 
     def words(self) -> tuple[str, ...]:
         """The command in one canonical form; where the folder is and how much is printed do not belong to it."""
@@ -331,16 +359,12 @@ def _build(call: Call, means: Means, *, show: bool = True) -> None:
 
     # Only from here on is JAX needed, and only now do its flags stand.
     from metagen_jax.automl import pipeline
-    from metagen_jax.automl.planning import plan_of
+    from metagen_jax.automl.planning import plan_of, predictor_of_run
     from metagen_jax.cli.console import RunConsole
 
     progress = RunConsole(spec.search.objectives, means.quiet, started)
     if means.cluster is not None:
         join(means.cluster)
-    prepared = pipeline.prepare(spec)
-    if means.cluster is not None and not leads():
-        follow(prepared, _num_devices(), progress.note)
-        return
     options = pipeline.Options(
         out=means.out,
         fresh=means.fresh,
@@ -350,7 +374,12 @@ def _build(call: Call, means: Means, *, show: bool = True) -> None:
         num_devices=_num_devices(),
         time_limit_s=limit_s,
         disk_limit_bytes=limit_bytes,
+        measured=call.measured,
     )
+    prepared = pipeline.prepare(spec, call.predictor or predictor_of_run(spec, options))
+    if means.cluster is not None and not leads():
+        follow(prepared, _num_devices(), progress.note)
+        return
     options = dataclasses.replace(options, plan=plan_of(prepared, options))
     for line in _overview(call, prepared, options):
         progress.note(line)
@@ -380,7 +409,7 @@ def _helpers(
     if means.cluster is not None:
         return others(means.cluster, prepared, note)
     count = means.workers or (default_workers() if jax.default_backend() == "cpu" else 1)
-    return worker_processes(count - 1, partial(pipeline.prepare, prepared.spec), note)
+    return worker_processes(count - 1, partial(pipeline.prepare, prepared.spec, prepared.space.predictor), note)
 
 
 def _load(path: Path, overrides: list[str]) -> ModelSpec:
@@ -437,6 +466,8 @@ def _overview(call: Call, prepared: "Prepared", options: "Options") -> list[str]
         f"         fixed: {fixed}",
         *(f"numbers  {line}" for line in _numbers_note(spec.training.precision, jax.default_backend())),
         f"limits   {limits_line(spec)}",
+        *(f"         {limit.written}" for limit in space.limits if limit.written_bound),
+        f"latency  {space.predictor.says}",
         *([f"target   {target}"] if target else []),
         f"space    {space.size:,} candidates, {_percent(share)} of the networks within the limits{'' if counted else ' (sampled)'}",
         *(f"trained  {line}" for line in _prototypes_note(prepared)),
@@ -471,7 +502,7 @@ def _span(values: tuple) -> str:
 def _show_result(run: "Run", spec: ModelSpec, started: float) -> None:
     from rich.console import Console
 
-    from metagen_jax.cli.console import front_table
+    from metagen_jax.cli.console import front_table, latency_lines
 
     console = Console(highlight=False)
     if not console.is_terminal:
@@ -491,6 +522,8 @@ def _show_result(run: "Run", spec: ModelSpec, started: float) -> None:
     difference = winner["largest_loss_difference_when_repeated_alone"]
     print(f"         trained again alone from the plain source, its losses differ by at most {difference:.1e}")
     print(f"         baseline ({result['baseline']['name']}): {baseline}")
+    for line in latency_lines(run.latency) if run.latency else []:
+        print(f"         {line}")
     print(f"run      {run.path}")
     if winner["project"]:
         print(f"project  {run.path / 'winner'}")

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -10,10 +10,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from metagen_jax.automl.candidate import FAILED, Candidate
+from metagen_jax.automl.latency import Timing
 from metagen_jax.automl.objectives import value
 from metagen_jax.spec import Objective
 
-UNITS = {"latency_ms": "ms est.", "bits_per_character": "bits", "params": "", "flops": ""}
+UNITS = {"latency_ms": "ms predicted", "bits_per_character": "bits", "params": "", "flops": ""}
 
 
 class RunConsole:
@@ -115,3 +116,15 @@ def front_table(front: Sequence[Candidate], winner: Candidate, objectives: Seque
             f"{candidate.blueprint.hyperparameters['learning_rate']:g}",
         )
     return table
+
+
+def latency_lines(measured: Mapping[str, Any]) -> list[str]:
+    """What `latency.json` says of the winner, each measurement beside its prediction."""
+    winner = measured["winner"]
+    elsewhere = "" if measured["predicted_for"] == measured["backend"] else f" for {measured['predicted_for']}"
+    rates = ", ".join(f"{rate:,.4g} at batch {size}" for size, rate in winner["throughput_per_s"].items())
+    return [
+        f"latency measured {Timing(**winner['timing']).written} at batch {winner['timing']['batch_size']} on "
+        f"{measured['device']}, predicted {winner['predicted_ms']:.3g} ms{elsewhere}",
+        f"throughput measured: examples a second {rates}",
+    ]

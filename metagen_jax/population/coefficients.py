@@ -4,14 +4,12 @@ The figures are measured once, by `metagen calibrate`, and kept; no clock is rea
 """
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import platformdirs
-from scipy.optimize import nnls
+from metagen_jax.synth import machine
+from metagen_jax.synth.fitting import relative_least_squares
 
 SHIPPED = Path(__file__).with_name("coefficients.json")
 
@@ -74,35 +72,19 @@ def fit(samples: Sequence[Sample]) -> Coefficients:
       1e-09
     """
     work = [(1.0, s.width, s.width * s.flops, s.width * s.memory_bytes) for s in samples]
-    step = _relative_least_squares(work, [s.step_s for s in samples])
-    compilation = _relative_least_squares([(1.0, s.num_leaves) for s in samples], [s.compile_s for s in samples])
+    step = relative_least_squares(work, [s.step_s for s in samples])
+    compilation = relative_least_squares([(1.0, s.num_leaves) for s in samples], [s.compile_s for s in samples])
     return Coefficients(*step, *compilation)
-
-
-def _relative_least_squares(rows: Sequence[Sequence[float]], measured: Sequence[float]) -> list[float]:
-    matrix = np.array(rows, float) / np.array(measured)[:, None]
-    scale = np.maximum(np.abs(matrix).max(axis=0), 1e-300)  # columns differ by ten orders of magnitude
-    return [float(value) for value in nnls(matrix / scale, np.ones(len(rows)))[0] / scale]
-
-
-def user_file() -> Path:
-    """Where `metagen calibrate` keeps what it has measured on this machine."""
-    return Path(platformdirs.user_config_dir("metagen_jax")) / "coefficients.json"
 
 
 def coefficients(backend: str) -> dict[str, Coefficients]:
     """The coefficients of a backend by mode: the user's own if there are any, else the shipped ones."""
-    for file in (user_file(), SHIPPED):
-        if file.is_file():
-            known = json.loads(file.read_text("utf-8"))
-            if backend in known:
-                return {mode: Coefficients(**values) for mode, values in known[backend]["modes"].items()}
-    raise ValueError(f"no coefficients for the backend {backend!r}; `metagen calibrate` measures them.")
+    modes = machine.measured(backend, "modes", SHIPPED)
+    if modes is None:
+        raise ValueError(f"no coefficients for the backend {backend!r}; `metagen calibrate` measures them.")
+    return {mode: Coefficients(**values) for mode, values in modes.items()}
 
 
-def keep(file: Path, backend: str, modes: Mapping[str, Coefficients], source: str) -> None:
-    """Writes the coefficients of a backend into a file and leaves those of other backends as they are."""
-    known = json.loads(file.read_text("utf-8")) if file.is_file() else {}
-    known[backend] = {"source": source, "modes": {mode: dataclasses.asdict(c) for mode, c in modes.items()}}
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+def to_keep(modes: Mapping[str, Coefficients], source: str) -> dict[str, Any]:
+    """The parts of a backend that `coefficients` reads."""
+    return {"source": source, "modes": {mode: dataclasses.asdict(c) for mode, c in modes.items()}}

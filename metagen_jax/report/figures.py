@@ -19,7 +19,7 @@ LABELS = {
     "bits_per_character": "validation bits per character",
     "params": "parameters",
     "flops": "FLOPs of a forward pass",
-    "latency_ms": "estimated latency [ms]",
+    "latency_ms": "predicted latency [ms]",
 }
 SIZES = {
     "d_model": "width",

@@ -11,15 +11,19 @@ from flax import nnx
 from metagen_jax.spec import ModelSpec
 from metagen_jax.synth import codegen, ladders, named_axes, scaling
 from metagen_jax.synth.choices import choose_family, narrow
-from metagen_jax.synth.costs import Program, build_cost_model
+from metagen_jax.synth.costs import Predictor, Program, build_cost_model, predictor_of
 from metagen_jax.synth.modalities import SIZE, STRUCTURE, Dimension, Family, Field, Modality, lengths_of
 from metagen_jax.synth.modalities.base import Dataset
 from metagen_jax.synth.space import SearchSpace
 
 
-def build_space(spec: ModelSpec, modality: Modality, dataset: Dataset) -> SearchSpace:
+def build_space(
+    spec: ModelSpec, modality: Modality, dataset: Dataset, predictor: Predictor | None = None
+) -> SearchSpace:
     """Derives the search space of a spec.
 
+    Args:
+      predictor: of latencies; None: what is known of the spec's device.
     Raises:
       SpecError: the spec names a family, a choice or a value that there is not.
       InfeasibleError: no candidate is within the limits.
@@ -32,7 +36,7 @@ def build_space(spec: ModelSpec, modality: Modality, dataset: Dataset) -> Search
         narrow(spec, dimension, modality.default_structure(sized, lengths, dimension))
         for dimension in modality.dimensions(sized, spec, lengths)
     )
-    space = _space(spec, modality, family, fixed, dimensions)
+    space = _space(spec, modality, family, fixed, dimensions, predictor or predictor_for(spec))
     space.feasible_share()
     return space
 
@@ -58,7 +62,7 @@ def build_prototypes(space: SearchSpace, dataset: Dataset) -> SearchSpace:
         else d
         for d in scaling.shrink(space.dimensions, by)
     )
-    return dataclasses.replace(_space(spec, modality, family, fixed, dimensions), target=space)
+    return dataclasses.replace(_space(spec, modality, family, fixed, dimensions, space.predictor), target=space)
 
 
 def program_of(space: SearchSpace, source: str) -> Program:
@@ -82,8 +86,18 @@ def _open_sizes(spec: ModelSpec, modality: Modality, family: Family, fixed: Sequ
     return ladders.for_budget(family, spec.constraints, ranged, lambda sizes: named_axes.param_count(leaves, sizes))
 
 
+def predictor_for(spec: ModelSpec) -> Predictor:
+    """What is known of how fast the spec's device is."""
+    return predictor_of(spec.constraints.device, spec.training.precision)
+
+
 def _space(
-    spec: ModelSpec, modality: Modality, family: Family, fixed: tuple[Field, ...], dimensions: tuple[Dimension, ...]
+    spec: ModelSpec,
+    modality: Modality,
+    family: Family,
+    fixed: tuple[Field, ...],
+    dimensions: tuple[Dimension, ...],
+    predictor: Predictor,
 ) -> SearchSpace:
     largest = {d.name: max(d.values) for d in dimensions if d.kind == SIZE}
     structural = {d.name: tuple(dict.fromkeys(d.values)) for d in dimensions if d.kind == STRUCTURE}
@@ -99,9 +113,9 @@ def _space(
             tuple(largest),
             fixed=tuple(field.value for field in fixed),
             causal=family.causal,
-            device=spec.constraints.device_kind,
+            predictor=predictor,
         )
-    return SearchSpace(spec, modality, family, fixed, dimensions, sources, cost_models)
+    return SearchSpace(spec, modality, family, fixed, dimensions, sources, cost_models, predictor)
 
 
 def _abstract(module: ModuleType, model_class: str) -> nnx.Module:

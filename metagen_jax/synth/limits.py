@@ -10,7 +10,7 @@ import numpy as np
 
 from metagen_jax.spec import ModelSpec
 from metagen_jax.spec.devices import memory_of
-from metagen_jax.synth.costs import Costs, Wide, exact
+from metagen_jax.synth.costs import Costs, Predictor, Wide, exact
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Limit:
       upper: whether more is worse.
       measure: costs to the limited quantity.
       show: a number of that quantity as text with its unit.
+      written_bound: the limit as the spec has it; empty where that is `bound`.
     """
 
     path: str
@@ -32,6 +33,7 @@ class Limit:
     upper: bool
     measure: Callable[[Costs], Any]
     show: Callable[[float], str]
+    written_bound: str = ""
 
     def measured(self, costs: Costs) -> np.ndarray:
         """The limited quantity of each candidate, outside of JAX: exact where it is a count."""
@@ -40,7 +42,7 @@ class Limit:
 
     @property
     def written(self) -> str:
-        return f"{self.label} {'at most' if self.upper else 'at least'} {self.show(self.bound)}"
+        return f"{self.label} {'at most' if self.upper else 'at least'} {self.written_bound or self.show(self.bound)}"
 
     def excess(self, costs: Costs) -> Any:
         """By how much each candidate breaks the limit, relative to it: 0 where it is kept."""
@@ -73,8 +75,11 @@ def show_rate(rate: float) -> str:
     return f"{rate:,.4g} a second"
 
 
-def limits_of(spec: ModelSpec) -> tuple[Limit, ...]:
-    """Returns the limits that a spec sets, in the order of the spec language."""
+def limits_of(spec: ModelSpec, predictor: Predictor) -> tuple[Limit, ...]:
+    """Returns the limits that a spec sets, in the order of the spec language.
+
+    Those on time are kept by predictions, with room for what the predictor errs by.
+    """
     limits = spec.constraints
     section = "constraints"
     found = []
@@ -95,9 +100,30 @@ def limits_of(spec: ModelSpec) -> tuple[Limit, ...]:
         answering = functools.partial(Limit, path, "inference memory, estimated:", limits.inference_memory_bytes)
         found.append(answering(True, lambda costs: costs.inference_bytes, show_bytes))
     if limits.latency_ms is not None:
-        latency = functools.partial(Limit, f"{section}.latency", "latency, predicted:", limits.latency_ms, True)
-        found.append(latency(lambda costs: costs.latency_ms, show_ms))
+        most = limits.latency_ms / (1.0 + predictor.error)
+        written = _with_margin(show_ms(limits.latency_ms), f"at most {show_ms(most)}", predictor)
+        latency = functools.partial(Limit, f"{section}.latency", "latency", most, True)
+        found.append(latency(lambda costs: costs.latency_ms, _predicted(show_ms), written))
     if limits.throughput_per_s is not None:
-        rate = functools.partial(Limit, f"{section}.throughput", "throughput, predicted:", limits.throughput_per_s)
-        found.append(rate(False, lambda costs: 1000.0 / costs.latency_ms, show_rate))
+        least = limits.throughput_per_s * (1.0 + predictor.error)
+        written = _with_margin(show_rate(limits.throughput_per_s), f"at least {show_rate(least)}", predictor)
+        rate = functools.partial(Limit, f"{section}.throughput", "throughput", least, False)
+        found.append(rate(lambda costs: 1000.0 / costs.latency_ms, _predicted(show_rate), written))
     return tuple(found)
+
+
+def longest_ms(spec: ModelSpec) -> float | None:
+    """The longest that one answer may take when it is measured; None where the spec does not limit time."""
+    limits = spec.constraints
+    longest = [] if limits.latency_ms is None else [limits.latency_ms]
+    longest += [] if limits.throughput_per_s is None else [1000.0 / limits.throughput_per_s]
+    return min(longest, default=None)
+
+
+def _with_margin(limit: str, bound: str, predictor: Predictor) -> str:
+    origin = "a predictor" if predictor.calibrated else "a table, not calibrated,"
+    return f"{limit} (predicted {bound}, for {origin} that errs by {predictor.error:.0%})"
+
+
+def _predicted(show: Callable[[float], str]) -> Callable[[float], str]:
+    return lambda number: f"{show(number)} predicted"

@@ -14,7 +14,7 @@ from metagen_jax.errors import InfeasibleError
 from metagen_jax.search import Space, discrete_space
 from metagen_jax.spec import ModelSpec
 from metagen_jax.synth.architecture import Blueprint
-from metagen_jax.synth.costs import CostModel, Costs, exact
+from metagen_jax.synth.costs import CostModel, Costs, Predictor, exact
 from metagen_jax.synth.limits import Limit, limits_of
 from metagen_jax.synth.modalities import HYPERPARAMETER, SIZE, STRUCTURE, Dimension, Family, Field, Modality
 
@@ -36,6 +36,7 @@ class SearchSpace:
       dimensions: what is searched, in the order of the genotype.
       sources: the program's text for each structure, by the values of the structural dimensions.
       cost_models: costs, by the same key.
+      predictor: of the latency, which is one of them.
       target: the space that the limits are of, if this is the one of its prototypes: the same genotypes, other lengths.
     """
 
@@ -46,6 +47,7 @@ class SearchSpace:
     dimensions: tuple[Dimension, ...]
     sources: Mapping[tuple[Any, ...], str]
     cost_models: Mapping[tuple[Any, ...], CostModel]
+    predictor: Predictor
     target: "SearchSpace | None" = None
 
     @property
@@ -72,7 +74,7 @@ class SearchSpace:
 
     @functools.cached_property
     def limits(self) -> tuple[Limit, ...]:
-        return limits_of(self.spec)
+        return limits_of(self.spec, self.predictor)
 
     @functools.cached_property
     def discrete(self) -> Space:

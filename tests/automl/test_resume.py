@@ -229,11 +229,11 @@ def test_fresh_that_is_interrupted_leaves_the_folder_of_an_unfinished_run(
 
     monkeypatch.setattr(Path, "unlink", unlink)
     with folder.claimed(), pytest.raises(KeyboardInterrupt):
-        folder.prepare(spec, options, {}, fresh=True)
+        folder.prepare(spec, {"options": options}, fresh=True)
     monkeypatch.undo()
     assert not folder.is_finished
     with folder.claimed():
-        assert folder.prepare(spec, options, {}, fresh=True) is False
+        assert folder.prepare(spec, {"options": options}, fresh=True) is False
     assert {path.name for path in folder.path.iterdir()} == {LOCK, "origin.json", "spec.resolved.yaml"}
 
 

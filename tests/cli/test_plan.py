@@ -54,7 +54,7 @@ def test_an_unfinished_run_keeps_its_plan_when_the_coefficients_change(tmp_path:
     prepared, options = prepare(load_spec(DEMO)), Options(out=tmp_path / "run")
     before = planning.plan_of(prepared, options)
     with claimed(prepared.spec, options):
-        RunFolder(tmp_path / "run").prepare(prepared.spec, {}, before.to_json(), fresh=False)
+        RunFolder(tmp_path / "run").prepare(prepared.spec, {"plan": before.to_json()}, fresh=False)
     monkeypatch.setattr(planning, "coefficients", lambda backend: FREE_COMPILATIONS)
     assert planning.plan_of(prepared, options) == before
     assert planning.plan_of(prepared, Options(out=tmp_path / "other")) != before

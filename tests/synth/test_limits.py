@@ -6,7 +6,7 @@ import pytest
 from metagen_jax.automl.pipeline import prepare
 from metagen_jax.errors import InfeasibleError
 from metagen_jax.spec import load_spec
-from metagen_jax.synth.costs import Costs, Wide
+from metagen_jax.synth.costs import Costs, Wide, predictor_of
 from metagen_jax.synth.limits import limits_of
 from tests.runs import ROOT
 
@@ -33,7 +33,7 @@ def costs(params: list[int], num_bytes: list[float]) -> Costs:
     ],
 )
 def test_limits_beyond_32_bits_are_compared_like_any_other(constraints: str, kept: list[bool]):
-    (limit,) = limits_of(load_spec(IMAGE, [f"constraints={constraints}"]))
+    (limit,) = limits_of(load_spec(IMAGE, [f"constraints={constraints}"]), predictor_of("cpu"))
     assert (limit.excess(costs([1000, 2_000_000_000], [1e9, 40e9])) == 0).tolist() == kept
 
 

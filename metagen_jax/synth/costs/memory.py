@@ -37,29 +37,17 @@ def peaks(trace: Trace, rulers: Rulers, beside: Collection[Value] = ()) -> tuple
     alive, points = none, []
     for time, operation in enumerate(operations):
         made = (value for value in operation.outputs if value in storage.stored and value not in uncounted)
-        new = sum((_bytes(value, rulers) for value in made), none)
+        new = sum((num_bytes(value, rulers) for value in made), none)
         points.append(alive + new - _taken_over(operation, storage, dying.get(time, ()), rulers))
-        alive = alive + new - sum((_bytes(value, rulers) for value in dying.get(time, ())), none)
+        alive = alive + new - sum((num_bytes(value, rulers) for value in dying.get(time, ())), none)
     return largest(points)
 
 
-def num_stored(trace: Trace) -> int:
-    """How many values are stored: about as many kernels run."""
+def stored(trace: Trace) -> list[Value]:
+    """The values that are stored beside the inputs, each by about one kernel."""
     operations = _depth_first(trace)
     storage = _Storage(operations, trace)
-    return sum(value in storage.stored for operation in operations for value in operation.outputs)
-
-
-def product_bytes(trace: Trace, rulers: Rulers) -> Polynomial:
-    """The bytes that matrix products read beside the function's inputs, and write."""
-    moved = (
-        value
-        for operation in trace.operations
-        if operation.name == "dot_general"
-        for value in (*operation.inputs, *operation.outputs)
-        if value is not None and value not in trace.inputs
-    )
-    return sum((_bytes(value, rulers) for value in moved), rulers.constant(0))
+    return [value for operation in operations for value in operation.outputs if value in storage.stored]
 
 
 class _Storage:
@@ -140,8 +128,8 @@ def _taken_over(operation: Operation, storage: _Storage, dying: list[Value] | tu
     """The bytes of an elementwise result that is written over an operand which is not needed again."""
     if operation.name in STORED or storage.stored.isdisjoint(operation.outputs):
         return rulers.constant(0)
-    size = _bytes(operation.outputs[0], rulers)
-    fits = any(_bytes(value, rulers).dominates(size) for value in dying)
+    size = num_bytes(operation.outputs[0], rulers)
+    fits = any(num_bytes(value, rulers).dominates(size) for value in dying)
     return size if fits else rulers.constant(0)
 
 
@@ -164,5 +152,5 @@ def _depth_first(trace: Trace) -> list[Operation]:
     return order
 
 
-def _bytes(value: Value, rulers: Rulers) -> Polynomial:
+def num_bytes(value: Value, rulers: Rulers) -> Polynomial:
     return rulers.product((*value.shape, value.itemsize))

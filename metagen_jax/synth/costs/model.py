@@ -12,10 +12,11 @@ import numpy as np
 from flax import nnx
 
 from metagen_jax.synth import named_axes
-from metagen_jax.synth.costs import memory, wide
-from metagen_jax.synth.costs.latency import DEVICES, Effort, predicted_ms
+from metagen_jax.synth.costs import effort, memory, wide
+from metagen_jax.synth.costs.effort import Effort, Tally
+from metagen_jax.synth.costs.latency import Predictor
 from metagen_jax.synth.costs.operations import Trace, trace
-from metagen_jax.synth.costs.polynomials import Polynomial, evaluate, rulers_for
+from metagen_jax.synth.costs.polynomials import Polynomial, Rulers, evaluate, rulers_for
 from metagen_jax.synth.costs.wide import Wide
 from metagen_jax.synth.costs.work import work_of
 from metagen_jax.synth.named_axes import Leaf
@@ -86,8 +87,12 @@ class ByDepth:
     def __call__(self, sizes: Mapping[str, Any]) -> Any:
         """The largest of the polynomials at lengths that are `(N,)` float32."""
         one, two, three = (evaluate(each, sizes).max(axis=0) for each in (self.one, self.two, self.three))
-        depth = sizes[self.depth]
-        return jnp.where(depth < 1.5, one, two + (depth - 2) * (three - two))
+        return _at_depth(sizes[self.depth], one, two, three)
+
+
+def _at_depth(depth: Any, one: Any, two: Any, three: Any) -> Any:
+    """A quantity at `depth` layers, from what it is at one, two and three."""
+    return jnp.where(depth < 1.5, one, two + (depth - 2) * (three - two))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,25 +103,25 @@ class CostModel:
       leaves: the parameters at the largest sizes of the space.
       cached: those among them whose products are kept while a text is generated.
       positions: of one example, of which each has its keys and values.
-      device: a key of `DEVICES`.
+      predictor: of the latency.
       forward, training: FLOPs of one example, of a batch.
       answering, learning: bytes at the peak beside the weights.
       activations: of learning, without the gradients.
       batch_bytes: of what a training step reads.
-      effort: what the latency is predicted from, by the names of `Effort`.
+      tallies: what the latency is predicted from, at one, two and three layers.
     """
 
     leaves: tuple[Leaf, ...]
     cached: tuple[Leaf, ...]
     positions: int
-    device: str
+    predictor: Predictor
     forward: ByDepth
     training: ByDepth
     answering: ByDepth
     learning: ByDepth
     activations: ByDepth
     batch_bytes: int
-    effort: Mapping[str, ByDepth]
+    tallies: tuple[Tally, ...]
 
     @functools.cached_property
     def layer_axes(self) -> tuple[str, ...]:
@@ -133,7 +138,6 @@ class CostModel:
             * self.positions
             * sum((_per_position(leaf, real) for leaf in self.cached), jnp.zeros_like(weights))
         )
-        effort = self.effort_of(real, weights)
         optimizer = OPTIMIZER_ARRAYS * weights
         return Costs(
             params=params,
@@ -144,7 +148,7 @@ class CostModel:
             optimizer_bytes=optimizer,
             cache_bytes=cache,
             inference_bytes=weights + cache + REUSE * self.answering(real),
-            latency_ms=predicted_ms(effort, DEVICES[self.device]),
+            latency_ms=self.predictor.predicted_ms(self.effort_of(real)),
         )
 
     @functools.cached_property
@@ -152,10 +156,11 @@ class CostModel:
         """The same, compiled."""
         return jax.jit(self.__call__)
 
-    def effort_of(self, real: Mapping[str, Any], weights: Any) -> Effort:
-        """What the latency depends on, from `(N,)` float32 lengths and bytes of weights."""
-        parts = {name: quantity(real) for name, quantity in self.effort.items()}
-        return Effort(**parts | {"moved_bytes": parts["moved_bytes"] + weights})
+    def effort_of(self, real: Mapping[str, Any]) -> Effort:
+        """What the latency is predicted from, at lengths that are `(N,)` float32."""
+        one, two, three = (effort.amounts(tally, real) for tally in self.tallies)
+        depth = real[self.forward.depth]
+        return jax.tree.map(functools.partial(_at_depth, depth), one, two, three).effort()
 
 
 def count_params(leaves: tuple[Leaf, ...], sizes: Mapping[str, Any]) -> Wide:
@@ -171,7 +176,7 @@ def build_cost_model(
     *,
     fixed: Sequence[int],
     causal: bool,
-    device: str,
+    predictor: Predictor,
 ) -> CostModel:
     """Counts the costs in the program itself, traced at three depths.
 
@@ -201,34 +206,36 @@ def build_cost_model(
         leaves=leaves,
         cached=tuple(cached),
         positions=program.example.shape[1] if causal else 0,
-        device=device,
+        predictor=predictor,
         forward=by_depth(forward, lambda each: work[id(each)].flops),
         training=by_depth(training, lambda each: work[id(each)].flops),
         answering=by_depth(forward, lambda each: memory.peaks(each, rulers)),
         learning=by_depth(training, lambda each: memory.peaks(each, rulers)),
         activations=by_depth(training, lambda each: memory.peaks(each, rulers, beside=each.outputs)),
         batch_bytes=sum(int(np.prod(each.shape)) * each.dtype.itemsize for each in program.batch),
-        effort={
-            "kernels": by_depth(forward, lambda each: rulers.constant(memory.num_stored(each))),
-            "product_flops": by_depth(forward, lambda each: work[id(each)].product_flops),
-            "other_flops": by_depth(forward, lambda each: work[id(each)].flops - work[id(each)].product_flops),
-            "transcendentals": by_depth(forward, lambda each: work[id(each)].transcendentals),
-            "moved_bytes": by_depth(forward, lambda each: memory.product_bytes(each, rulers)),
-        },
+        tallies=tuple(effort.tally(each, rulers) for each in forward),
     )
+
+
+def effort_of(model: nnx.Module, example: jax.ShapeDtypeStruct) -> Effort:
+    """What one answer of an abstract model takes, in numbers."""
+    return effort.amounts(effort.tally(_answering(model, example), Rulers({})), {}).effort()
+
+
+def _answering(model: nnx.Module, example: jax.ShapeDtypeStruct) -> Trace:
+    graph, params = nnx.split(model)
+    return trace(lambda params, example: nnx.merge(graph, params)(example), params, example)
 
 
 def _traces(program: Program, sizes: Mapping[str, int]) -> tuple[Trace, Trace]:
     """Answering one example, and the gradients of a batch, of the network of these sizes."""
-    graph, params = nnx.split(nnx.eval_shape(lambda: program.build(sizes)))
-
-    def answer(params: Any, example: Any) -> Any:
-        return nnx.merge(graph, params)(example)
+    model = nnx.eval_shape(lambda: program.build(sizes))
+    graph, params = nnx.split(model)
 
     def learn(params: Any, *batch: Any) -> Any:
         return jax.value_and_grad(lambda weights: program.loss(nnx.merge(graph, weights), *batch))(params)
 
-    return trace(answer, params, program.example), trace(learn, params, *program.batch)
+    return _answering(model, program.example), trace(learn, params, *program.batch)
 
 
 def _numbers(program: Program) -> tuple[int, ...]:

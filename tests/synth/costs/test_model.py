@@ -77,7 +77,7 @@ def test_activations_are_those_of_a_batch(space: SearchSpace):
         tuple(space.largest),
         fixed=tuple(field.value for field in space.fixed),
         causal=space.family.causal,
-        device=model.device,
+        predictor=model.predictor,
     )
     sizes = {axis: jnp.array([length]) for axis, length in space.largest.items()}
     once, double = (float(each(sizes).activation_bytes[0]) for each in (model, twice))
@@ -103,7 +103,7 @@ def test_other_rulers_give_the_same_costs(space: SearchSpace, monkeypatch: pytes
         tuple(space.largest),
         fixed=tuple(field.value for field in space.fixed),
         causal=space.family.causal,
-        device=model.device,
+        predictor=model.predictor,
     )
     assert dataclasses.asdict(again) == dataclasses.asdict(model)
 
