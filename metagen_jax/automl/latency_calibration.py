@@ -1,14 +1,14 @@
 """Fits the predictor of latencies to the machine at hand: a few networks of every family are built and timed."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import numpy as np
 
 from metagen_jax import __version__
-from metagen_jax.automl.latency import ROUNDS, Answer, answering, time_interleaved
+from metagen_jax.automl.latency import Answer, answering, time_interleaved
 from metagen_jax.population.weights import Structure
 from metagen_jax.spec import Training
 from metagen_jax.synth import codegen
@@ -123,28 +123,21 @@ CHECKS = (
 )
 
 
-def calibrate_latency(
-    say: Callable[[str], None] = lambda line: None,
-    networks: Sequence[Network] = NETWORKS,
-    checks: Sequence[Network] = CHECKS,
-    rounds: int = ROUNDS,
-) -> Predictor:
-    """Builds networks with random weights, times them in turns and fits. One compilation each.
+def calibrate_latency(say: Callable[[str], None] = lambda line: None) -> Predictor:
+    """Builds `NETWORKS` and `CHECKS` with random weights, times them in turns and fits. One compilation each.
 
     Args:
       say: told what each takes.
-      networks: that coefficients are fitted to.
-      checks: that the error is taken from.
-      rounds: see `time_interleaved`.
     """
-    built = [prepare(network) for network in (*networks, *checks)]
+    networks = (*NETWORKS, *CHECKS)
+    built = [prepare(network) for network in networks]
     efforts = [effort for effort, _ in built]
-    timings = time_interleaved([(answer, 1) for _, answer in built], rounds)
+    timings = time_interleaved([(answer, 1) for _, answer in built])
     measured = [timing.median_ms for timing in timings]
-    count, source = len(networks), f"{jax.devices()[0].device_kind}; metagen {__version__}, jax {jax.__version__}"
+    count, source = len(NETWORKS), f"{jax.devices()[0].device_kind}; metagen {__version__}, jax {jax.__version__}"
     fitted = fit(efforts[:count], measured[:count], jax.default_backend(), source)
     predictor = checked(fitted, efforts[count:], measured[count:])
-    for network, effort, timing in zip((*networks, *checks), efforts, timings, strict=True):
+    for network, effort, timing in zip(networks, efforts, timings, strict=True):
         say(f"{network}: {timing.written}, predicted {float(predictor.predicted_ms(effort)):.3g} ms")
     return predictor
 

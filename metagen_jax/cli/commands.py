@@ -249,15 +249,15 @@ def calibrate(
     start_jax(host_devices)
     from metagen_jax.automl import calibration, latency_calibration, pipeline
     from metagen_jax.population.coefficients import to_keep
-    from metagen_jax.synth.machine import keep, user_file
+    from metagen_jax.synth import machine
 
-    file = out or user_file()
+    file = out or machine.user_file()
     if only != Part.LATENCY:
         measured = calibration.calibrate([pipeline.prepare(spec) for spec in loaded], _num_devices(), print)
-        keep(file, measured.backend, to_keep(measured.modes, measured.source))
+        machine.keep(file, measured.backend, to_keep(measured.modes, measured.source))
     if only != Part.TRAINING:
         predictor = latency_calibration.calibrate_latency(print)
-        keep(file, predictor.device, {"latency": predictor.to_json()})
+        machine.keep(file, predictor.device, {"latency": predictor.to_json()})
         print(f"latencies will be {predictor.says}")
     print(f"kept in {file}")
 
