@@ -84,7 +84,7 @@ def test_calibrate_measures_latency_without_a_spec(
 ):
     tiny = [network for network in latency_calibration.NETWORKS if network.sizes["num_layers"] == 1]
     monkeypatch.setattr(latency_calibration, "NETWORKS", tiny[:2])
-    monkeypatch.setattr(latency_calibration, "CHECKS", tiny[2:3])
+    monkeypatch.setattr(latency_calibration, "ORDINARY", tiny[2:3])
     monkeypatch.setattr(machine, "user_file", lambda: tmp_path / "mine.json")
     assert main(["calibrate", "--only", "latency"]) == 0
     shown = capsys.readouterr().out

@@ -17,7 +17,7 @@ from metagen_jax.synth.costs.operations import Operation, Trace, Value
 from metagen_jax.synth.costs.polynomials import Polynomial, Rulers, evaluate
 from metagen_jax.synth.costs.work import REDUCTIONS
 
-TILE = 16  # rows and columns of a product are worked on by so many at once
+TILE = 16  # rows and columns of a product are worked on by so many at once, and columns by two of these where it can be
 CACHE_BYTES = 256 * 1024  # of the weights, that the last answer has left near the core
 FEWEST_SUMMED = 4096  # from so many numbers on, XLA hands a sum over to a library
 WINDOW = 32  # numbers of a row that are reduced at once; what is left over takes longer
@@ -30,11 +30,12 @@ class Effort(NamedTuple):
       calls: 1.
       products: how many matrix products there are; everything between them is in proportion.
       tiled_flops: of products with weights, rows and columns filled up to whole tiles.
+      wide_flops: of the same, columns alone filled up, to two tiles.
       batch_flops: of products of a batch, such as queries and keys.
       stored_bytes: of all values that are stored on the way.
       cold_bytes: of the weights that do not fit into the cache.
       packed_values: right factors of products of a batch; each is copied to be read in order.
-      turned_values: factors of other products that are copied because they lie crosswise, and transposed values.
+      turned_values: left factors of other products that lie crosswise and are copied, if whole tiles do not do for it.
       paired_sums: products of two numbers in large sums of such, as in a layer norm's variance.
       left_over: numbers beyond the last whole window of each reduced row.
     """
@@ -42,6 +43,7 @@ class Effort(NamedTuple):
     calls: Any
     products: Any
     tiled_flops: Any
+    wide_flops: Any
     batch_flops: Any
     stored_bytes: Any
     cold_bytes: Any
@@ -63,6 +65,15 @@ class Product:
 
 
 @dataclasses.dataclass(frozen=True)
+class Turned:
+    """Equal factors that lie crosswise: how many, values of each, and how long the axes are that are summed over."""
+
+    count: int
+    values: Polynomial
+    length: Polynomial
+
+
+@dataclasses.dataclass(frozen=True)
 class Reduction:
     """Equal reductions over a last axis: how many, whether they sum products of pairs, rows and their length."""
 
@@ -80,7 +91,7 @@ class Tally:
     stored_bytes: Polynomial
     weight_bytes: Polynomial
     packed_values: Polynomial
-    turned_values: Polynomial
+    turned: tuple[Turned, ...]
     reductions: tuple[Reduction, ...]
 
 
@@ -89,6 +100,7 @@ class Amounts(NamedTuple):
 
     products: Any
     tiled_flops: Any
+    wide_flops: Any
     batch_flops: Any
     stored_bytes: Any
     weight_bytes: Any
@@ -103,6 +115,7 @@ class Amounts(NamedTuple):
             jnp.ones_like(cold),
             self.products,
             self.tiled_flops,
+            self.wide_flops,
             self.batch_flops,
             self.stored_bytes,
             cold,
@@ -117,7 +130,6 @@ def tally(trace: Trace, rulers: Rulers) -> Tally:
     """Counts in a trace whose searched axes have the rulers' lengths."""
     products = [operation for operation in trace.operations if operation.name == "dot_general"]
     packed = [operation.inputs[1] for operation in products if _batch(operation)]
-    turned = [value for operation in trace.operations for value in _turned(operation)]
 
     def total(values: Iterable[Value | None], measure: Callable[[Value], Polynomial]) -> Polynomial:
         return sum((measure(value) for value in values if value is not None), rulers.constant(0))
@@ -133,31 +145,41 @@ def tally(trace: Trace, rulers: Rulers) -> Tally:
         total(memory.stored(trace), num_bytes),
         total(trace.inputs, num_bytes),
         total(packed, num_values),
-        total(turned, num_values),
+        _turned(products, rulers),
         _reductions(trace, rulers),
     )
 
 
 def amounts(tally: Tally, sizes: Mapping[str, Any]) -> Amounts:
     """Evaluates a tally at lengths that are `(N,)` float32, or at none."""
-    plain = evaluate([tally.stored_bytes, tally.weight_bytes, tally.packed_values, tally.turned_values], sizes)
-    stored, weights, packed, turned = plain
+    stored, weights, packed = evaluate([tally.stored_bytes, tally.weight_bytes, tally.packed_values], sizes)
     count, batched, rows, columns, flops = _columns(tally.products, ("rows", "columns", "flops"), "batched", sizes)
-    tiled = jnp.tensordot(count * ~batched, _filled_up(rows) * _filled_up(columns) * flops, axes=1)
+    tiled = jnp.tensordot(count * ~batched, _filled_up(rows, TILE) * _filled_up(columns, TILE) * flops, axes=1)
+    wide = jnp.tensordot(count * ~batched, rows * _filled_up(columns, 2 * TILE) * flops, axes=1)
     in_batches = jnp.tensordot(count * batched, rows * columns * flops, axes=1)
     num, paired, reduced, length = _columns(tally.reductions, ("rows", "length"), "paired", sizes)
     large = jnp.where(reduced * length >= FEWEST_SUMMED, reduced * length, 0.0)
     return Amounts(
         products=jnp.full_like(stored, count.sum()),
         tiled_flops=tiled,
+        wide_flops=wide,
         batch_flops=in_batches,
         stored_bytes=stored,
         weight_bytes=weights,
         packed_values=packed,
-        turned_values=turned,
+        turned_values=_awkward(tally.turned, sizes, stored),
         paired_sums=jnp.tensordot(num * paired, large, axes=1),
         left_over=jnp.tensordot(num, reduced * (length % WINDOW), axes=1),
     )
+
+
+def _awkward(turned: Sequence[Turned], sizes: Mapping[str, Any], like: Any) -> Any:
+    """Values that are turned where whole tiles do not do for it."""
+    total = jnp.zeros_like(like)
+    for each in turned:
+        values, length = evaluate([each.values, each.length], sizes)
+        total = total + each.count * jnp.where(length % TILE == 0, 0.0, values)
+    return total
 
 
 def _columns(items: Sequence[Any], polynomials: Sequence[str], flag: str, sizes: Mapping[str, Any]) -> list[Any]:
@@ -167,8 +189,8 @@ def _columns(items: Sequence[Any], polynomials: Sequence[str], flag: str, sizes:
     return [counts, flags, *(evaluate([getattr(item, name) for item in items], sizes) for name in polynomials)]
 
 
-def _filled_up(lengths: Any) -> Any:
-    return jnp.ceil(lengths / TILE) * TILE
+def _filled_up(lengths: Any, tile: int) -> Any:
+    return jnp.ceil(lengths / tile) * tile
 
 
 def _products(operations: list[Operation], rulers: Rulers) -> tuple[Product, ...]:
@@ -193,18 +215,19 @@ def _batch(operation: Operation) -> bool:
     return bool(operation.params["dimension_numbers"][1][0])
 
 
-def _turned(operation: Operation) -> list[Value]:
-    """What is copied so that a product can read along the axes that it sums over."""
-    if operation.name == "transpose":
-        return list(operation.outputs)
-    if operation.name != "dot_general" or _batch(operation):
-        return []
-    (of_left, of_right), _ = operation.params["dimension_numbers"]
-    left, right = operation.inputs
-    assert left is not None and right is not None
-    rank = len(left.shape)
-    in_order = tuple(of_left) == tuple(range(rank - len(of_left), rank)), tuple(of_right) == tuple(range(len(of_right)))
-    return [value for value, ready in zip((left, right), in_order, strict=True) if not ready]
+def _turned(products: list[Operation], rulers: Rulers) -> tuple[Turned, ...]:
+    """Left factors that are copied so that a product can read along the axes that it sums over."""
+    counts: collections.Counter[tuple[int, int]] = collections.Counter()
+    for operation in products:
+        (contracted, _), _ = operation.params["dimension_numbers"]
+        left = operation.inputs[0]
+        assert left is not None
+        rank = len(left.shape)
+        if not _batch(operation) and tuple(contracted) != tuple(range(rank - len(contracted), rank)):
+            counts[math.prod(left.shape), math.prod(left.shape[axis] for axis in contracted)] += 1
+    return tuple(
+        Turned(count, rulers.product([values]), rulers.product([length])) for (values, length), count in counts.items()
+    )
 
 
 def _reductions(trace: Trace, rulers: Rulers) -> tuple[Reduction, ...]:
