@@ -338,7 +338,7 @@ class _Runner:
 
     def _compiled(self, candidate: Candidate, batch_size: int) -> Answer:
         structure, weights = self._trainer.structure(candidate), self._trainer.initial_weights(candidate)
-        fixed = {field.name: field.value for field in self._space.fixed}
+        fixed = lengths_of(self._space.fixed)
         example = self._modality.abstract_example(fixed)
         return answering(structure, candidate.blueprint.sizes, weights, example, batch_size)
 
