@@ -1,6 +1,7 @@
 """How long plain models take to answer, measured on the device at hand."""
 
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -15,6 +16,9 @@ from metagen_jax.synth.modalities.base import Array
 ROUNDS = 25  # over all models, so that a machine which slows down or speeds up does so for all of them
 WARM_UP = 2  # calls that do not count, in each round
 MOST_CALLS, ROUND_S = 20, 0.01  # of a model in a round, whichever is reached first
+
+# Else operations of one program are handed to a second thread, and to wake it takes longer than a small network does.
+IN_ORDER = {"xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"}
 
 Answer = Callable[[], None]  # returns when the answer is there
 
@@ -58,7 +62,7 @@ def answering(
     arrays, layout = jax.tree.flatten(params)  # flat, since walking through a state takes longer than a small network
     batch = jnp.zeros((batch_size, *example.shape[1:]), example.dtype)
 
-    @jax.jit
+    @functools.partial(jax.jit, compiler_options=IN_ORDER if jax.default_backend() == "cpu" else None)
     def forward(arrays: list[jax.Array], batch: jax.Array) -> jax.Array:
         return nnx.merge(graph, jax.tree.unflatten(layout, arrays))(batch)
 

@@ -33,6 +33,10 @@ def start_jax(host_devices: int) -> None:
         raise RuntimeError(f"JAX was started before it could be given {' '.join(added)}; call start_jax first.")
     os.environ["XLA_FLAGS"] = " ".join([theirs, *added]).strip()
     os.environ.setdefault("NPROC", "1")  # the threads of XLA's pool, where there are not more devices
+    import jax
+
+    # A call on the CPU runs in the thread that makes it: to wake another takes longer than a small network.
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
 
 
 def keep_compilations() -> None:

@@ -183,13 +183,14 @@ class ConstraintsSection(Section):
     )
     latency: Annotated[float | None, _LATENCY] = key(
         None,
-        "Longest time one input may take on the device, predicted from what it computes and a table, not measured.",
+        "Longest time one input may take on the device: predicted during the search, with room for the error of the "
+        "prediction, and measured at the end where the device is the one at hand.",
         "10ms",
         "no limit",
     )
     throughput: Annotated[float | None, _THROUGHPUT] = key(
         None,
-        "Fewest inputs a second the device must get through, one by one, predicted like latency.",
+        "Fewest inputs a second the device must get through, one by one; predicted and measured like latency.",
         "30fps",
         "no limit",
     )

@@ -17,7 +17,7 @@ from metagen_jax.synth.costs.operations import Operation, Trace, Value
 from metagen_jax.synth.costs.polynomials import Polynomial, Rulers, evaluate
 from metagen_jax.synth.costs.work import REDUCTIONS
 
-TILE = 16  # rows and columns of a product are worked on by so many at once, and columns by two of these where it can be
+ROWS, COLUMNS = 4, 16  # of a product, that are worked on at once
 CACHE_BYTES = 256 * 1024  # of the weights, that the last answer has left near the core
 FEWEST_SUMMED = 4096  # from so many numbers on, XLA hands a sum over to a library
 WINDOW = 32  # numbers of a row that are reduced at once; what is left over takes longer
@@ -30,12 +30,13 @@ class Effort(NamedTuple):
       calls: 1.
       products: how many matrix products there are; everything between them is in proportion.
       tiled_flops: of products with weights, rows and columns filled up to whole tiles.
-      wide_flops: of the same, columns alone filled up, to two tiles.
       batch_flops: of products of a batch, such as queries and keys.
+      produced: numbers that products with weights produce; what follows them, elementwise, is in proportion.
+      left_values: left factors of products with weights.
+      batch_left_values: left factors of products of a batch, such as attention weights.
+      packed_values: right factors of products of a batch; each is copied to be read in order.
       stored_bytes: of all values that are stored on the way.
       cold_bytes: of the weights that do not fit into the cache.
-      packed_values: right factors of products of a batch; each is copied to be read in order.
-      turned_values: left factors of other products that lie crosswise and are copied, if whole tiles do not do for it.
       paired_sums: products of two numbers in large sums of such, as in a layer norm's variance.
       left_over: numbers beyond the last whole window of each reduced row.
     """
@@ -43,12 +44,13 @@ class Effort(NamedTuple):
     calls: Any
     products: Any
     tiled_flops: Any
-    wide_flops: Any
     batch_flops: Any
+    produced: Any
+    left_values: Any
+    batch_left_values: Any
+    packed_values: Any
     stored_bytes: Any
     cold_bytes: Any
-    packed_values: Any
-    turned_values: Any
     paired_sums: Any
     left_over: Any
 
@@ -62,15 +64,6 @@ class Product:
     rows: Polynomial
     columns: Polynomial
     flops: Polynomial
-
-
-@dataclasses.dataclass(frozen=True)
-class Turned:
-    """Equal factors that lie crosswise: how many, values of each, and how long the axes are that are summed over."""
-
-    count: int
-    values: Polynomial
-    length: Polynomial
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,39 +84,28 @@ class Tally:
     stored_bytes: Polynomial
     weight_bytes: Polynomial
     packed_values: Polynomial
-    turned: tuple[Turned, ...]
     reductions: tuple[Reduction, ...]
 
 
 class Amounts(NamedTuple):
-    """A tally at given sizes, `(N,)` float32 each; linear in the number of layers."""
+    """A tally at given sizes, `(N,)` float32 each; linear in the number of layers. As in `Effort`, except for weights."""
 
     products: Any
     tiled_flops: Any
-    wide_flops: Any
     batch_flops: Any
+    produced: Any
+    left_values: Any
+    batch_left_values: Any
+    packed_values: Any
     stored_bytes: Any
     weight_bytes: Any
-    packed_values: Any
-    turned_values: Any
     paired_sums: Any
     left_over: Any
 
     def effort(self) -> Effort:
         cold = jnp.maximum(self.weight_bytes - CACHE_BYTES, 0.0)
-        return Effort(
-            jnp.ones_like(cold),
-            self.products,
-            self.tiled_flops,
-            self.wide_flops,
-            self.batch_flops,
-            self.stored_bytes,
-            cold,
-            self.packed_values,
-            self.turned_values,
-            self.paired_sums,
-            self.left_over,
-        )
+        same = {name: value for name, value in self._asdict().items() if name in Effort._fields}
+        return Effort(calls=jnp.ones_like(cold), cold_bytes=cold, **same)
 
 
 def tally(trace: Trace, rulers: Rulers) -> Tally:
@@ -145,7 +127,6 @@ def tally(trace: Trace, rulers: Rulers) -> Tally:
         total(memory.stored(trace), num_bytes),
         total(trace.inputs, num_bytes),
         total(packed, num_values),
-        _turned(products, rulers),
         _reductions(trace, rulers),
     )
 
@@ -154,32 +135,23 @@ def amounts(tally: Tally, sizes: Mapping[str, Any]) -> Amounts:
     """Evaluates a tally at lengths that are `(N,)` float32, or at none."""
     stored, weights, packed = evaluate([tally.stored_bytes, tally.weight_bytes, tally.packed_values], sizes)
     count, batched, rows, columns, flops = _columns(tally.products, ("rows", "columns", "flops"), "batched", sizes)
-    tiled = jnp.tensordot(count * ~batched, _filled_up(rows, TILE) * _filled_up(columns, TILE) * flops, axes=1)
-    wide = jnp.tensordot(count * ~batched, rows * _filled_up(columns, 2 * TILE) * flops, axes=1)
-    in_batches = jnp.tensordot(count * batched, rows * columns * flops, axes=1)
+    tiled = _filled_up(rows, ROWS) * _filled_up(columns, COLUMNS) * flops
+    left = rows * flops / 2
     num, paired, reduced, length = _columns(tally.reductions, ("rows", "length"), "paired", sizes)
     large = jnp.where(reduced * length >= FEWEST_SUMMED, reduced * length, 0.0)
     return Amounts(
         products=jnp.full_like(stored, count.sum()),
-        tiled_flops=tiled,
-        wide_flops=wide,
-        batch_flops=in_batches,
+        tiled_flops=jnp.tensordot(count * ~batched, tiled, axes=1),
+        batch_flops=jnp.tensordot(count * batched, rows * columns * flops, axes=1),
+        produced=jnp.tensordot(count * ~batched, rows * columns, axes=1),
+        left_values=jnp.tensordot(count * ~batched, left, axes=1),
+        batch_left_values=jnp.tensordot(count * batched, left, axes=1),
+        packed_values=packed,
         stored_bytes=stored,
         weight_bytes=weights,
-        packed_values=packed,
-        turned_values=_awkward(tally.turned, sizes, stored),
         paired_sums=jnp.tensordot(num * paired, large, axes=1),
         left_over=jnp.tensordot(num, reduced * (length % WINDOW), axes=1),
     )
-
-
-def _awkward(turned: Sequence[Turned], sizes: Mapping[str, Any], like: Any) -> Any:
-    """Values that are turned where whole tiles do not do for it."""
-    total = jnp.zeros_like(like)
-    for each in turned:
-        values, length = evaluate([each.values, each.length], sizes)
-        total = total + each.count * jnp.where(length % TILE == 0, 0.0, values)
-    return total
 
 
 def _columns(items: Sequence[Any], polynomials: Sequence[str], flag: str, sizes: Mapping[str, Any]) -> list[Any]:
@@ -213,21 +185,6 @@ def _lengths(operation: Operation) -> tuple[int, int, int]:
 
 def _batch(operation: Operation) -> bool:
     return bool(operation.params["dimension_numbers"][1][0])
-
-
-def _turned(products: list[Operation], rulers: Rulers) -> tuple[Turned, ...]:
-    """Left factors that are copied so that a product can read along the axes that it sums over."""
-    counts: collections.Counter[tuple[int, int]] = collections.Counter()
-    for operation in products:
-        (contracted, _), _ = operation.params["dimension_numbers"]
-        left = operation.inputs[0]
-        assert left is not None
-        rank = len(left.shape)
-        if not _batch(operation) and tuple(contracted) != tuple(range(rank - len(contracted), rank)):
-            counts[math.prod(left.shape), math.prod(left.shape[axis] for axis in contracted)] += 1
-    return tuple(
-        Turned(count, rulers.product([values]), rulers.product([length])) for (values, length), count in counts.items()
-    )
 
 
 def _reductions(trace: Trace, rulers: Rulers) -> tuple[Reduction, ...]:

@@ -2,7 +2,7 @@
 
 import jax
 import jax.numpy as jnp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metagen_jax.synth.costs.wide import Wide, exact, product
@@ -15,6 +15,7 @@ def wide(count: int) -> Wide:
     return Wide(jnp.uint32(count >> 32), jnp.uint32(count & 0xFFFFFFFF))
 
 
+@settings(deadline=None)  # the first call compiles
 @given(FACTORS)
 def test_products_are_those_of_python(factors: list[int]):
     expected = 1
@@ -23,6 +24,7 @@ def test_products_are_those_of_python(factors: list[int]):
     assert int(product(factors)) == expected
 
 
+@settings(deadline=None)
 @given(COUNTS, COUNTS)
 def test_sums_and_comparisons_are_those_of_python(first: int, second: int):
     assert int(wide(first) + wide(second)) == first + second
