@@ -404,6 +404,7 @@ class _Runner:
             "counts": {
                 "proposed": len(searched.candidates) + searched.num_infeasible,
                 "infeasible": searched.num_infeasible,
+                "repaired": searched.num_repaired,
                 "trained": statuses.count(TRAINED) if self._options.train_prototypes else len(finalists),
                 "stopped": statuses.count(STOPPED),
                 "failed": statuses.count(FAILED),

@@ -14,7 +14,7 @@ from metagen_jax.automl.candidate import PROPOSED, Candidate
 from metagen_jax.automl.progress import Progress
 from metagen_jax.automl.prototype_trainer import PrototypeTrainer
 from metagen_jax.automl.rungs import schedule
-from metagen_jax.search import STRATEGIES, ProxyState, SearchStrategy, is_trusted, proxy_start
+from metagen_jax.search import STRATEGIES, ProxyState, SearchStrategy, is_trusted, proxy_start, was_repaired
 from metagen_jax.spec import Search
 from metagen_jax.synth.space import SearchSpace
 
@@ -26,12 +26,14 @@ class SearchResult:
     Attributes:
       candidates: all that were proposed and within the limits, in order.
       num_infeasible: proposals outside the limits, which were not built.
+      num_repaired: proposals that were outside the limits as they were drawn or bred, and were moved inside.
       stopped: why the search ended before its budget, or an empty text.
       proxy: how well the spec's proxy ranked the candidates by the first objective; None without a proxy.
     """
 
     candidates: list[Candidate]
     num_infeasible: int = 0
+    num_repaired: int = 0
     stopped: str = ""
     proxy: dict[str, Any] | None = None
 
@@ -112,6 +114,7 @@ class ArchitectureSearchEngine:
             proposed = list(self._unseen(np.asarray(genotypes), seen))[:left]
             candidates, infeasible = self._decode(proposed, number, first=len(result.candidates))
             result.num_infeasible += infeasible
+            result.num_repaired += self._count_repaired(proposed, number, state)
             if not candidates:
                 result.stopped = "every candidate within the limits has been trained" if left > 0 else ""
                 return
@@ -141,6 +144,16 @@ class ArchitectureSearchEngine:
 
     def _promoted(self, candidates: Sequence[Candidate], step: int, count: int) -> set[int]:
         return objectives.promoted(candidates, self._search.objectives, step, count)
+
+    def _count_repaired(self, proposed: list[np.ndarray], number: int, state: Any) -> int:
+        if not proposed:
+            return 0
+        count = int(was_repaired(self._space.discrete, state, jnp.asarray(np.stack(proposed))).sum())
+        if count:
+            self._progress.note(
+                f"round {number}: {count} of {len(proposed)} candidates had to be moved into the limits"
+            )
+        return count
 
     def _judge_proxy(self, state: ProxyState) -> dict[str, Any]:
         correlation, trusted = float(state.agreement), bool(is_trusted(state))

@@ -31,6 +31,8 @@ from metagen_jax.search.pareto import (
 from metagen_jax.search.predictor_guided import PredictorState, predictor_guided
 from metagen_jax.search.proxy import ProxyState, is_trusted, proxy_start, rank_agreement
 from metagen_jax.search.random_search import random_search
+from metagen_jax.search.repair import Repaired, repair
+from metagen_jax.search.seen import was_repaired
 from metagen_jax.search.sep_cma_es import sep_cma_es
 from metagen_jax.search.space import Categorical, Choice, Continuous, Integer, Space, discrete_space
 from metagen_jax.search.strategy import SearchStrategy, StrategyConstructor
@@ -68,6 +70,7 @@ __all__ = [
     "OptimizeResult",
     "PredictorState",
     "ProxyState",
+    "Repaired",
     "Rung",
     "RungsResult",
     "SearchStrategy",
@@ -100,8 +103,10 @@ __all__ = [
     "proxy_start",
     "random_search",
     "rank_agreement",
+    "repair",
     "sep_cma_es",
     "start_from",
     "successive_halving",
     "truncate_front",
+    "was_repaired",
 ]

@@ -7,10 +7,11 @@ import jax.numpy as jnp
 
 from metagen_jax.search.counts import check_counts
 from metagen_jax.search.pareto import best_first, is_usable
-from metagen_jax.search.sampling import children_or_spread, draw_uniform, scale_to_index
-from metagen_jax.search.seen import Seen, archive_size, genotype_codes, nothing_seen, remember
+from metagen_jax.search.sampling import children_or_spread, new_archive
+from metagen_jax.search.seen import Seen, archive_size, genotype_codes, remember
 from metagen_jax.search.space import Space
 from metagen_jax.search.strategy import SearchStrategy, check_settings, check_told
+from metagen_jax.search.uniform import draw_uniform, scale_to_index
 from metagen_jax.search.variation import mutate
 
 CANDIDATES_PER_PROPOSAL = 16  # so that one of them is feasible and new
@@ -97,7 +98,7 @@ def aging_evolution(
             losses=jnp.full((num_alive, num_objectives), jnp.nan, jnp.float32),
             violations=jnp.full(num_alive, jnp.inf, jnp.float32),
             num_entered=jnp.int32(0),
-            seen=nothing_seen(archive_size(space, capacity, population_size)),
+            seen=new_archive(space, archive_size(space, capacity, population_size)),
         )
 
     def ask(key: jax.Array, state: AgingEvolutionState) -> tuple[jax.Array, AgingEvolutionState]:
@@ -105,8 +106,8 @@ def aging_evolution(
         num_candidates = CANDIDATES_PER_PROPOSAL * population_size
         breeding = state.num_entered >= num_initial
         children = _breed(key_breed, space, state, num_candidates, tournament_size)
-        genotypes = children_or_spread(keys, space, population_size, state.seen, children, breeding)
-        return genotypes, state._replace(seen=remember(state.seen, genotype_codes(space, genotypes)))
+        genotypes, seen = children_or_spread(keys, space, population_size, state.seen, children, breeding)
+        return genotypes, state._replace(seen=seen)
 
     def tell(
         state: AgingEvolutionState, genotypes: jax.Array, losses: jax.Array, violations: jax.Array

@@ -27,7 +27,7 @@ from metagen_jax.search.normal_distribution import (
     update,
 )
 from metagen_jax.search.pareto import best_first, is_usable
-from metagen_jax.search.sampling import sample_unseen
+from metagen_jax.search.sampling import Drawn, draw_unseen, new_archive, remember_asked, repairs
 from metagen_jax.search.seen import Seen, archive_size, genotype_codes, is_repeat, nothing_seen, remember
 from metagen_jax.search.space import Space
 from metagen_jax.search.strategy import SearchStrategy, check_settings, check_told
@@ -80,7 +80,7 @@ class CmaEsState(NamedTuple):
     num_sampled: jax.Array  # () int32, how many of them were asked
     asked: Asked  # of the last generation
     waiting: Rows  # told rows that are too few for an update; before the first ask the best one
-    seen: Seen  # stays empty where the space is not discrete
+    seen: Seen  # where the space is not discrete only the last batch asked, and empty if it has no limits either
 
 
 def cma_es(
@@ -210,7 +210,14 @@ def normal_search(
                 violations=jnp.zeros(num_places, jnp.float32),
                 valid=jnp.zeros(num_places, bool),
             ),
-            seen=nothing_seen(archive_size(space, capacity, population_size) if space.is_discrete else 1),
+            seen=new_archive(
+                space,
+                archive_size(space, capacity, population_size)
+                if space.is_discrete
+                else population_size
+                if repairs(space)
+                else 1,
+            ),
         )
 
     def ask(key: jax.Array, state: CmaEsState) -> tuple[jax.Array, CmaEsState]:
@@ -231,10 +238,8 @@ def normal_search(
             state = state._replace(asked=jax.tree.map(lambda old, rows: _put(old, rows, first), state.asked, new))
         if not must_filter:
             return genotypes, state
-        genotypes = _feasible_and_unseen(key_more, space, covariance, state, genotypes)
-        if not space.is_discrete:
-            return genotypes, state
-        return genotypes, state._replace(seen=remember(state.seen, genotype_codes(space, genotypes)))
+        drawn = _feasible_and_unseen(key_more, space, covariance, state, genotypes)
+        return drawn.genotypes, state._replace(seen=remember_asked(space, state.seen, drawn.genotypes, drawn))
 
     def tell(state: CmaEsState, genotypes: jax.Array, losses: jax.Array, violations: jax.Array) -> CmaEsState:
         check_told(space, num_objectives, genotypes, losses, violations)
@@ -294,7 +299,7 @@ def _checked_step(initial_step: float) -> float:
 
 def _feasible_and_unseen(
     key: jax.Array, space: Space, covariance: Covariance, state: CmaEsState, genotypes: jax.Array
-) -> jax.Array:
+) -> Drawn:
     """Replaces `(N, D)` genotypes that are infeasible or known: by wider and wider samples, then by mutants of the mean."""
     num = genotypes.shape[0]
     key_samples, key_mutants, key_unseen = jax.random.split(key, 3)
@@ -305,7 +310,8 @@ def _feasible_and_unseen(
     more = decode(space, place(covariance, state.normal, samples))
     centre = jnp.broadcast_to(decode(space, state.normal.mean[None]), more.shape)
     preferred = jnp.concatenate([genotypes, more, mutate(key_mutants, space, centre)])
-    return sample_unseen(key_unseen, space, num, state.seen, preferred=preferred, num_good=num)[0]
+    seen = state.seen if space.is_discrete else nothing_seen(1)  # chance repeats no real number
+    return draw_unseen(key_unseen, space, num, seen, preferred=preferred, num_bred=num)
 
 
 def _put(old: jax.Array, rows: jax.Array, first: jax.Array) -> jax.Array:

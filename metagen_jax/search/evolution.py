@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 
 from metagen_jax.search.pareto import best_first, is_usable
-from metagen_jax.search.sampling import children_or_spread, draw_uniform, scale_to_index
-from metagen_jax.search.seen import Seen, archive_size, genotype_codes, is_repeat, nothing_seen, remember
+from metagen_jax.search.sampling import children_or_spread, new_archive
+from metagen_jax.search.seen import Seen, archive_size, genotype_codes, is_repeat, remember
 from metagen_jax.search.space import Space
 from metagen_jax.search.strategy import SearchStrategy, check_settings, check_told
+from metagen_jax.search.uniform import draw_uniform, scale_to_index
 from metagen_jax.search.variation import mutate
 
 CANDIDATES_PER_PROPOSAL = 16  # so that enough of them are feasible and new
@@ -77,7 +78,7 @@ def evolution(space: Space, *, population_size: int, num_objectives: int, capaci
             losses=jnp.full((num_parents, num_objectives), jnp.nan, jnp.float32),
             violations=jnp.full(num_parents, jnp.inf, jnp.float32),
             valid=jnp.zeros(num_parents, bool),
-            seen=nothing_seen(archive_size(space, capacity, population_size)),
+            seen=new_archive(space, archive_size(space, capacity, population_size)),
         )
 
     def ask(key: jax.Array, state: EvolutionState) -> tuple[jax.Array, EvolutionState]:
@@ -85,8 +86,8 @@ def evolution(space: Space, *, population_size: int, num_objectives: int, capaci
         num_candidates = CANDIDATES_PER_PROPOSAL * population_size
         children = breed(key_breed, space, state.parents, state.valid.sum(), num_candidates)
         breeding = state.valid.any()
-        genotypes = children_or_spread(keys, space, population_size, state.seen, children, breeding)
-        return genotypes, state._replace(seen=remember(state.seen, genotype_codes(space, genotypes)))
+        genotypes, seen = children_or_spread(keys, space, population_size, state.seen, children, breeding)
+        return genotypes, state._replace(seen=seen)
 
     def tell(state: EvolutionState, genotypes: jax.Array, losses: jax.Array, violations: jax.Array) -> EvolutionState:
         check_told(space, num_objectives, genotypes, losses, violations)

@@ -8,10 +8,17 @@ import numpy as np
 
 from metagen_jax.search.counts import check_counts
 from metagen_jax.search.pareto import is_usable
-from metagen_jax.search.sampling import draw_uniform, sample_uniform, sample_unseen
-from metagen_jax.search.seen import Seen, archive_size, genotype_codes, nothing_seen, remember
+from metagen_jax.search.sampling import (
+    draw_unseen,
+    new_archive,
+    remember_asked,
+    repairs,
+    sample_uniform,
+)
+from metagen_jax.search.seen import Seen, archive_size, genotype_codes, remember
 from metagen_jax.search.space import Categorical, Space, from_indices, to_indices, to_unit, unit_to_continuous
 from metagen_jax.search.strategy import SearchStrategy, check_settings, check_told
+from metagen_jax.search.uniform import draw_uniform
 from metagen_jax.search.variation import LONGEST_STEP, SHORTEST_STEP
 
 
@@ -88,11 +95,13 @@ def local_search(
     """
     check_settings(space, population_size=population_size, num_objectives=num_objectives, capacity=capacity)
     check_counts(num_initial=num_initial)
+    dimension, offset = _single_changes(space)
     if patience is None and not space.is_discrete:
         patience = 10 * space.num_dimensions
+    elif patience is None and repairs(space):
+        patience = max(dimension.size, 1)  # repaired neighbours hardly run out either
     if patience is not None:
         check_counts(patience=patience)
-    dimension, offset = _single_changes(space)
     num_remembered = archive_size(space, capacity, population_size)
     if not space.is_discrete:  # the discrete neighbours of one point must not be asked again
         num_remembered += dimension.size
@@ -107,7 +116,7 @@ def local_search(
             num_starts=jnp.int32(0),
             num_in_vain=jnp.int32(0),
             weights=jnp.ones(num_objectives, jnp.float32),
-            seen=nothing_seen(num_remembered),
+            seen=new_archive(space, num_remembered),
         )
 
     def ask(key: jax.Array, state: LocalSearchState) -> tuple[jax.Array, LocalSearchState]:
@@ -116,17 +125,21 @@ def local_search(
         neighbours = _neighbours(key_neighbours, space, state.current, dimension, offset)
         anywhere = sample_uniform(key_first, space, dimension.size)
         preferred = jnp.where(climbing, neighbours, anywhere)
-        genotypes, good = sample_unseen(key_fill, space, population_size, state.seen, preferred=preferred)
-        codes = genotype_codes(space, genotypes)
-        one_is_left = good[0] & (genotype_codes(space, neighbours) == codes[0]).any()
-        climbing &= one_is_left
+        num_bred = climbing.astype(jnp.int32)  # one keeps the climb going
+        drawn = draw_unseen(key_fill, space, population_size, state.seen, preferred=preferred, num_bred=num_bred)
+        genotypes = drawn.genotypes
+        if repairs(space):
+            is_neighbour = drawn.bred[0]
+        else:
+            is_neighbour = (genotype_codes(space, neighbours) == genotype_codes(space, genotypes)[0]).any()
+        climbing &= drawn.good[0] & is_neighbour
         weights = draw_uniform(key_weights, (num_objectives,))
         return genotypes, state._replace(
             climbing=climbing,
             num_starts=jnp.where(state.climbing & ~climbing, 0, state.num_starts),
             num_in_vain=jnp.where(climbing, state.num_in_vain, 0),
             weights=jnp.where(climbing, state.weights, weights),
-            seen=remember(state.seen, codes),
+            seen=remember_asked(space, state.seen, genotypes, drawn),
         )
 
     def tell(

@@ -12,11 +12,12 @@ from metagen_jax.search.pareto import (
     is_usable,
     peel_fronts,
 )
-from metagen_jax.search.sampling import draw_uniform, sample_uniform, sample_unseen, scale_to_index, spread_out
-from metagen_jax.search.seen import Seen, archive_size, genotype_codes, nothing_seen, remember
+from metagen_jax.search.sampling import draw_unseen, new_archive, repaired_among, sample_uniform, spread_out
+from metagen_jax.search.seen import Seen, archive_size, genotype_codes, remember
 from metagen_jax.search.space import Space, from_unit
 from metagen_jax.search.strategy import SearchStrategy, check_settings, check_told
 from metagen_jax.search.truncation import truncate_front
+from metagen_jax.search.uniform import draw_uniform, scale_to_index
 from metagen_jax.search.variation import mutate_one_dimension, polynomial_mutation, simulated_binary_crossover
 
 TOURNAMENT_SIZE = 2  # a parent is the best of this many drawn survivors
@@ -110,7 +111,7 @@ def nsga2(
             violations=jnp.full(population_size, jnp.inf, jnp.float32),
             valid=jnp.zeros(population_size, bool),
             strata=_latin_strata(key, population_size if is_free else 0, space.num_dimensions),
-            seen=nothing_seen(0 if is_free else archive_size(space, capacity, population_size)),
+            seen=new_archive(space, 0 if is_free else archive_size(space, capacity, population_size)),
         )
 
     def ask_freely(key: jax.Array, state: Nsga2State) -> tuple[jax.Array, Nsga2State]:
@@ -121,17 +122,19 @@ def nsga2(
     def ask_unseen(key: jax.Array, state: Nsga2State) -> tuple[jax.Array, Nsga2State]:
         num_candidates = CANDIDATES_PER_PROPOSAL * population_size
 
-        def spread(key: jax.Array, state: Nsga2State) -> jax.Array:
-            drawn = sample_uniform(jax.random.fold_in(key, 0), space, num_candidates)
-            pool, good = sample_unseen(key, space, num_candidates, state.seen, preferred=drawn)
-            return spread_out(space, pool, good, population_size)
+        def spread(key: jax.Array, state: Nsga2State) -> tuple[jax.Array, jax.Array]:
+            first = sample_uniform(jax.random.fold_in(key, 0), space, num_candidates)
+            drawn = draw_unseen(key, space, num_candidates, state.seen, preferred=first)
+            genotypes = spread_out(space, drawn.genotypes, drawn.good, population_size)
+            return genotypes, repaired_among(space, genotypes, drawn)
 
-        def bred(key: jax.Array, state: Nsga2State) -> jax.Array:
+        def bred(key: jax.Array, state: Nsga2State) -> tuple[jax.Array, jax.Array]:
             children = breed(jax.random.fold_in(key, 0), state, num_candidates)
-            return sample_unseen(key, space, population_size, state.seen, preferred=children)[0]
+            drawn = draw_unseen(key, space, population_size, state.seen, preferred=children, num_bred=population_size)
+            return drawn.genotypes, drawn.repaired
 
-        genotypes = jax.lax.cond(state.valid.any(), bred, spread, key, state)
-        return genotypes, state._replace(seen=remember(state.seen, genotype_codes(space, genotypes)))
+        genotypes, repaired = jax.lax.cond(state.valid.any(), bred, spread, key, state)
+        return genotypes, state._replace(seen=remember(state.seen, genotype_codes(space, genotypes), repaired))
 
     def tell(state: Nsga2State, genotypes: jax.Array, losses: jax.Array, violations: jax.Array) -> Nsga2State:
         check_told(space, num_objectives, genotypes, losses, violations)

@@ -12,10 +12,11 @@ from metagen_jax.search.counts import check_counts
 from metagen_jax.search.evolution import breed
 from metagen_jax.search.gaussian_process import Hyperparameters, Posterior
 from metagen_jax.search.pareto import best_first
-from metagen_jax.search.sampling import draw_uniform, sample_uniform, sample_unseen, spread_out
-from metagen_jax.search.seen import Seen, archive_size, genotype_codes, nothing_seen, remember
+from metagen_jax.search.sampling import draw_unseen, new_archive, remember_asked, sample_uniform, spread_out
+from metagen_jax.search.seen import Seen, archive_size, genotype_codes, remember
 from metagen_jax.search.space import Space
 from metagen_jax.search.strategy import SearchStrategy, check_settings, check_told
+from metagen_jax.search.uniform import draw_uniform
 
 NUM_INITIAL = 4  # told rows before the predictor is asked
 NUM_PARENTS = 8  # best rows that the local half of a pool is bred from
@@ -95,7 +96,7 @@ def predictor_guided(
             violations=jnp.zeros(num_rows, jnp.float32),
             age=jnp.zeros(num_rows, jnp.int32),
             hyperparameters=jax.tree.map(lambda leaf: jnp.repeat(leaf[None], num_objectives, axis=0), mode),
-            seen=nothing_seen(archive_size(space, capacity, population_size)),
+            seen=new_archive(space, archive_size(space, capacity, population_size)),
         )
 
     def ask(key: jax.Array, state: PredictorState) -> tuple[jax.Array, PredictorState]:
@@ -105,14 +106,23 @@ def predictor_guided(
         parents = state.genotypes[best_first(state.losses, valid, state.violations, NUM_PARENTS)]
         children = breed(key_breed, space, parents, jnp.clip(valid.sum(), 1, NUM_PARENTS), pool_size // 2)
         preferred = jnp.where(knows_enough, children, sample_uniform(key_draw, space, pool_size // 2))
-        pool, good = sample_unseen(key_fill, space, pool_size, state.seen, preferred=preferred, num_good=pool_size // 4)
+        drawn = draw_unseen(
+            key_fill,
+            space,
+            pool_size,
+            state.seen,
+            preferred=preferred,
+            num_good=pool_size // 4,
+            num_bred=jnp.where(knows_enough, pool_size // 8, 0),
+        )
+        pool, good = drawn.genotypes, drawn.good
         weights = _random_weights(key_weights, population_size, num_objectives)
         genotypes, hyperparameters = jax.lax.cond(
             knows_enough,
             lambda: _propose(space, state, pool, good, weights, num_fit_steps),
             lambda: (spread_out(space, pool, good, population_size), state.hyperparameters),
         )
-        seen = remember(state.seen, genotype_codes(space, genotypes))
+        seen = remember_asked(space, state.seen, genotypes, drawn)
         return genotypes, state._replace(hyperparameters=hyperparameters, seen=seen)
 
     def tell(state: PredictorState, genotypes: jax.Array, losses: jax.Array, violations: jax.Array) -> PredictorState:

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from metagen_jax.search.counts import check_counts
 from metagen_jax.search.optimize import batch_size_of
 from metagen_jax.search.pareto import non_dominated_rank
-from metagen_jax.search.sampling import sample_unseen
-from metagen_jax.search.seen import Seen, archive_size, genotype_codes, nothing_seen, remember
+from metagen_jax.search.sampling import Drawn, draw_unseen, new_archive, repaired_among
+from metagen_jax.search.seen import Seen, archive_size, genotype_codes, nothing_seen, remember, was_repaired
 from metagen_jax.search.space import Space
 from metagen_jax.search.strategy import SearchStrategy
 from metagen_jax.search.warm_start import StartState, asking_first
@@ -99,15 +99,16 @@ def proxy_start(
     num_proposed = round(num_initial * (1 - control_share))
     num_kept = min(capacity, MEMORY)
 
-    def draw_first(key: jax.Array) -> jax.Array:
+    def draw_first(key: jax.Array) -> tuple[jax.Array, jax.Array]:
         pool, score = _scored_pool(key, space, proxy, max(pool_size, num_initial), nothing_seen(1))
-        control, rest = pool[: num_initial - num_proposed], pool[num_initial - num_proposed :]
-        if num_proposed == 0:
-            return control
-        num_grouped = rest.shape[0] // num_proposed * num_proposed
-        groups = score[-rest.shape[0] :][:num_grouped].reshape(-1, num_proposed)
-        winner = groups.argmin(axis=0) * num_proposed + jnp.arange(num_proposed)
-        return jnp.concatenate([rest[winner], control])
+        chosen = jnp.arange(num_initial - num_proposed)  # the control
+        if num_proposed > 0:
+            rest = score[chosen.size :]
+            num_grouped = rest.size // num_proposed * num_proposed
+            groups = rest[:num_grouped].reshape(-1, num_proposed)
+            winner = groups.argmin(axis=0) * num_proposed + jnp.arange(num_proposed)
+            chosen = jnp.concatenate([chosen.size + winner, chosen])
+        return pool.genotypes[chosen], pool.repaired[chosen]
 
     starting = asking_first(strategy, space, draw_first)
 
@@ -120,23 +121,26 @@ def proxy_start(
             num_told=jnp.int32(0),
             agreement=jnp.float32(0.0),
             lower_bound=jnp.float32(-1.0),
-            seen=nothing_seen(archive_size(space, capacity, batch_size)),
+            seen=new_archive(space, archive_size(space, capacity, batch_size)),
         )
 
     def ask(key: jax.Array, state: ProxyState) -> tuple[jax.Array, ProxyState]:
         key_strategy, key_pool, key_turn = jax.random.split(key, 3)
 
-        def by_proxy(state: ProxyState) -> tuple[jax.Array, StartState]:
+        def by_proxy(state: ProxyState) -> tuple[jax.Array, StartState, jax.Array]:
             pool, score = _scored_pool(key_pool, space, proxy, max(pool_size, batch_size), state.seen)
-            return pool[jnp.argsort(score)[:batch_size]], state.start
+            genotypes = pool.genotypes[jnp.argsort(score)[:batch_size]]
+            return genotypes, state.start, repaired_among(space, genotypes, pool)
 
-        def by_strategy(state: ProxyState) -> tuple[jax.Array, StartState]:
-            return starting.ask(key_strategy, state.start)
+        def by_strategy(state: ProxyState) -> tuple[jax.Array, StartState, jax.Array]:
+            genotypes, start = starting.ask(key_strategy, state.start)
+            return genotypes, start, was_repaired(space, start, genotypes)
 
         its_turn = is_trusted(state) & ~state.start.pending.any()
         its_turn &= jax.random.uniform(key_turn) < trusted_share
-        genotypes, start = jax.lax.cond(its_turn, by_proxy, by_strategy, state)
-        return genotypes, state._replace(start=start, seen=remember(state.seen, genotype_codes(space, genotypes)))
+        genotypes, start, repaired = jax.lax.cond(its_turn, by_proxy, by_strategy, state)
+        seen = remember(state.seen, genotype_codes(space, genotypes), repaired)
+        return genotypes, state._replace(start=start, seen=seen)
 
     def tell(state: ProxyState, genotypes: jax.Array, losses: jax.Array, violations: jax.Array) -> ProxyState:
         start = starting.tell(state.start, genotypes, losses, violations)
@@ -155,10 +159,10 @@ def proxy_start(
     return SearchStrategy(init, ask, tell)
 
 
-def _scored_pool(key: jax.Array, space: Space, proxy: Proxy, num: int, seen: Seen) -> tuple[jax.Array, jax.Array]:
-    """Draws `(num, D)` genotypes and their scores `(num,)`; feasible and unseen ones first, others score +inf."""
-    pool, good = sample_unseen(key, space, num, seen)
-    return pool, jnp.where(good, _scores(proxy, pool), jnp.inf)
+def _scored_pool(key: jax.Array, space: Space, proxy: Proxy, num: int, seen: Seen) -> tuple[Drawn, jax.Array]:
+    """Draws `num` genotypes and their scores, `(num,)`; feasible and unseen ones first, others score +inf."""
+    pool = draw_unseen(key, space, num, seen)
+    return pool, jnp.where(pool.good, _scores(proxy, pool.genotypes), jnp.inf)
 
 
 def _scores(proxy: Proxy, genotypes: jax.Array) -> jax.Array:

@@ -2,8 +2,8 @@
 
 import jax
 
-from metagen_jax.search.sampling import sample_unseen
-from metagen_jax.search.seen import Seen, archive_size, genotype_codes, nothing_seen, remember
+from metagen_jax.search.sampling import draw_unseen, new_archive, remember_asked
+from metagen_jax.search.seen import Seen, archive_size, genotype_codes, remember
 from metagen_jax.search.space import Space
 from metagen_jax.search.strategy import SearchStrategy, check_settings, check_told
 
@@ -42,11 +42,11 @@ def random_search(space: Space, *, population_size: int, num_objectives: int, ca
 
     def init(key: jax.Array) -> Seen:
         del key  # nothing is random before the first ask
-        return nothing_seen(archive_size(space, capacity, population_size))
+        return new_archive(space, archive_size(space, capacity, population_size))
 
     def ask(key: jax.Array, state: Seen) -> tuple[jax.Array, Seen]:
-        genotypes, _ = sample_unseen(key, space, population_size, state)
-        return genotypes, remember(state, genotype_codes(space, genotypes))
+        drawn = draw_unseen(key, space, population_size, state)
+        return drawn.genotypes, remember_asked(space, state, drawn.genotypes, drawn)
 
     def tell(state: Seen, genotypes: jax.Array, losses: jax.Array, violations: jax.Array) -> Seen:
         check_told(space, num_objectives, genotypes, losses, violations)

@@ -1,6 +1,6 @@
 """Which genotypes were already asked or told, as a fixed-size set that works under `jit`."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ class Seen(NamedTuple):
 
     codes: jax.Array  # (C,) uint32, only the first `num_added` are real until the ring is full
     num_added: jax.Array  # () int32, how many codes were ever added
+    repaired: jax.Array | None  # (C,) bool, whether the genotype was repaired before it was asked; None: none ever is
 
 
 def genotype_codes(space: Space, genotypes: jax.Array) -> jax.Array:
@@ -60,15 +61,45 @@ def archive_size(space: Space, capacity: int, population_size: int) -> int:
     return population_size + (capacity if space.is_discrete else population_size)
 
 
-def nothing_seen(capacity: int) -> Seen:
-    """Returns the empty set with room for `capacity` genotypes."""
-    return Seen(jnp.zeros(capacity, jnp.uint32), jnp.int32(0))
+def nothing_seen(capacity: int, *, notes_repairs: bool = False) -> Seen:
+    """Returns the empty set with room for `capacity` genotypes, and for a note on each whether it was repaired."""
+    return Seen(jnp.zeros(capacity, jnp.uint32), jnp.int32(0), jnp.zeros(capacity, bool) if notes_repairs else None)
+
+
+def _matches(seen: Seen, codes: jax.Array) -> jax.Array:
+    """`(N, C)` bool, which of `(N,)` codes stands where in the set."""
+    real = jnp.arange(seen.codes.size) < seen.num_added  # (C,)
+    return (codes[:, None] == seen.codes[None]) & real[None]
 
 
 def is_seen(seen: Seen, codes: jax.Array) -> jax.Array:
     """Tells which of `(N,)` codes are in the set, as `(N,)` bool. O(N C)."""
-    real = jnp.arange(seen.codes.size) < seen.num_added  # (C,)
-    return ((codes[:, None] == seen.codes[None]) & real[None]).any(axis=1)
+    return _matches(seen, codes).any(axis=1)
+
+
+def was_repaired(space: Space, state: Any, genotypes: jax.Array) -> jax.Array:
+    """Tells which of the genotypes that a strategy has asked had to be repaired, since they broke the limits.
+
+    Args:
+      space: the space, D dimensions.
+      state: of the strategy, or of one wrapped around it, after the ask.
+      genotypes: `(N, D)`, as asked.
+    Returns:
+      `(N,)` bool. All False where there are no limits, and in spaces that are small enough to be searched whole.
+
+    Examples:
+      >>> from metagen_jax.search import discrete_space, random_search
+      >>> space = discrete_space((20,) * 4, (True,) * 4, violation=lambda genotypes: genotypes.sum(axis=1) - 3.0)
+      >>> strategy = random_search(space, population_size=8, num_objectives=1, capacity=8)
+      >>> genotypes, state = strategy.ask(jax.random.key(0), strategy.init(jax.random.key(1)))
+      >>> was_repaired(space, state, genotypes).sum().tolist()  # one genotype in 4,571 keeps this limit
+      8
+    """
+    codes, found = genotype_codes(space, genotypes), jnp.zeros(genotypes.shape[0], bool)
+    for part in jax.tree.leaves(state, is_leaf=lambda part: isinstance(part, Seen)):
+        if isinstance(part, Seen) and part.repaired is not None:
+            found |= (_matches(part, codes) & part.repaired[None]).any(axis=1)
+    return found
 
 
 def is_repeat(codes: jax.Array) -> jax.Array:
@@ -79,11 +110,18 @@ def is_repeat(codes: jax.Array) -> jax.Array:
     return jnp.zeros(codes.shape, bool).at[order].set(same_as_before)
 
 
-def remember(seen: Seen, codes: jax.Array) -> Seen:
-    """Adds `(N,)` codes to the set; those already in it take no room. Of more than it can hold, the last ones stay."""
+def remember(seen: Seen, codes: jax.Array, repaired: jax.Array | None = None) -> Seen:
+    """Adds `(N,)` codes to the set; those already in it take no room. Of more than it can hold, the last ones stay.
+
+    `repaired`, `(N,)` bool, is noted where the set keeps such notes; None: none of them was.
+    """
     capacity = seen.codes.size
     codes = codes[-capacity:]
     new = ~is_seen(seen, codes) & ~is_repeat(codes)
     position = (seen.num_added + jnp.cumsum(new) - 1) % capacity
     target = jnp.where(new, position, capacity)  # one past the end is dropped
-    return Seen(seen.codes.at[target].set(codes, mode="drop"), seen.num_added + new.sum(dtype=jnp.int32))
+    notes = seen.repaired
+    if notes is not None:
+        noted = jnp.zeros(codes.shape, bool) if repaired is None else repaired[-capacity:]
+        notes = notes.at[target].set(noted, mode="drop")
+    return Seen(seen.codes.at[target].set(codes, mode="drop"), seen.num_added + new.sum(dtype=jnp.int32), notes)

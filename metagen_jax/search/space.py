@@ -270,6 +270,14 @@ def discrete_space(
     return Space(tuple(Integer(0, count - 1) if flag else Categorical(count) for count, flag in pairs), violation)
 
 
+def violation_of(space: Space, genotypes: jax.Array) -> jax.Array:
+    """Scores `(N, D)` genotypes with the space's limits: `(N,)` float32, 0 for feasible, +inf where the limit is NaN."""
+    if space.violation is None:
+        return jnp.zeros(genotypes.shape[0], jnp.float32)
+    violation = space.violation(genotypes).astype(jnp.float32)
+    return jnp.where(jnp.isnan(violation), jnp.inf, jnp.maximum(violation, 0.0))
+
+
 def to_indices(space: Space, genotypes: jax.Array) -> jax.Array:
     """Counts the discrete values from 0: `(N, D)` genotypes to int32 indices; 0 in continuous dimensions."""
     if space.is_discrete:

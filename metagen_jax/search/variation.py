@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metagen_jax.search.sampling import draw_uniform, scale_to_index
 from metagen_jax.search.space import Space, from_indices, from_unit, to_indices, to_unit, unit_to_continuous
+from metagen_jax.search.uniform import draw_uniform, scale_to_index
 
 LOWEST_RATE = 0.2  # mutation rate of the most careful child, over D: with the forced change it changes one dimension
 HIGHEST_RATE = 0.3  # mutation rate of the boldest child

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from metagen_jax.search.optimize import batch_size_of
-from metagen_jax.search.sampling import violation_of
-from metagen_jax.search.seen import genotype_codes, is_repeat
-from metagen_jax.search.space import Categorical, Continuous, Space
+from metagen_jax.search.sampling import new_archive, repairs
+from metagen_jax.search.seen import Seen, genotype_codes, is_repeat, remember, was_repaired
+from metagen_jax.search.space import Categorical, Continuous, Space, violation_of
 from metagen_jax.search.strategy import SearchStrategy
 
 
@@ -20,6 +20,7 @@ class StartState(NamedTuple):
     inner: Any  # the state of the wrapped strategy
     genotypes: jax.Array  # (K, D)
     pending: jax.Array  # (K,) bool, True for those still to be asked
+    notes: Seen | None  # on repairs, of them and of what filled up their batches; None where nothing is repaired
 
 
 def start_from(
@@ -68,7 +69,7 @@ def start_from(
     """
     genotypes = _check_genotypes(space, genotypes)
     if losses is None:
-        return asking_first(strategy, space, lambda key: genotypes)
+        return asking_first(strategy, space, lambda key: (genotypes, jnp.zeros(genotypes.shape[0], bool)))
     if losses.ndim != 2 or losses.shape[0] != genotypes.shape[0]:
         raise ValueError(
             f"losses must be ({genotypes.shape[0]}, M), one row a genotype, got shape {losses.shape}. "
@@ -91,16 +92,26 @@ def start_from(
 
 
 def asking_first(
-    strategy: SearchStrategy, space: Space, draw_first: Callable[[jax.Array], jax.Array]
+    strategy: SearchStrategy, space: Space, draw_first: Callable[[jax.Array], tuple[jax.Array, jax.Array]]
 ) -> SearchStrategy:
-    """Wraps a strategy so that its first asks return the `(K, D)` genotypes that `draw_first(key)` gives, as `start_from`."""
+    """Wraps a strategy so that its first asks return given genotypes, as `start_from` does.
+
+    Args:
+      strategy: what to wrap.
+      space: the space that it searches.
+      draw_first: key, consumed, -> `(K, D)` genotypes, and `(K,)` bool, which of them had to be repaired.
+    """
     batch_size = batch_size_of(strategy)
 
     def init(key: jax.Array) -> StartState:
         key_inner, key_first = jax.random.split(key)
-        genotypes = draw_first(key_first)
-        pending = ~is_repeat(genotype_codes(space, genotypes)) & (violation_of(space, genotypes) <= 0)
-        return StartState(strategy.init(key_inner), genotypes, pending)
+        genotypes, repaired = draw_first(key_first)
+        codes = genotype_codes(space, genotypes)
+        pending = ~is_repeat(codes) & (violation_of(space, genotypes) <= 0)
+        notes = None
+        if repairs(space):
+            notes = remember(new_archive(space, genotypes.shape[0] + batch_size), codes, repaired)
+        return StartState(strategy.init(key_inner), genotypes, pending, notes)
 
     def ask(key: jax.Array, state: StartState) -> tuple[jax.Array, StartState]:
         fill, inner = strategy.ask(key, state.inner)
@@ -110,9 +121,13 @@ def asking_first(
         order = jnp.argsort(jnp.concatenate([jnp.where(state.pending, 0, 3), jnp.where(known, 2, 1)]), stable=True)
         taken = order[:batch_size]
         pending = state.pending & ~(jnp.arange(state.pending.size)[:, None] == taken[None]).any(axis=1)
+        notes = state.notes
+        if notes is not None:
+            filled = remember(notes, genotype_codes(space, rows[taken]), was_repaired(space, inner, rows[taken]))
+            notes = jax.tree.map(lambda old, new: jnp.where(starting, new, old), notes, filled)
         # What the strategy proposed for a batch and was not used must not count as asked.
         inner = jax.tree.map(lambda old, new: jnp.where(starting, old, new), state.inner, inner)
-        return rows[taken], StartState(inner, state.genotypes, pending)
+        return rows[taken], StartState(inner, state.genotypes, pending, notes)
 
     def tell(state: StartState, genotypes: jax.Array, losses: jax.Array, violations: jax.Array) -> StartState:
         inner = strategy.tell(state.inner, genotypes, losses, violations)

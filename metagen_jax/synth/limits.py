@@ -72,7 +72,7 @@ def show_ms(duration: float) -> str:
 
 
 def show_rate(rate: float) -> str:
-    return f"{rate:,.4g} a second"
+    return f"{rate:,.0f} a second" if rate >= 1000 else f"{rate:.4g} a second"
 
 
 def limits_of(spec: ModelSpec, predictor: Predictor) -> tuple[Limit, ...]:

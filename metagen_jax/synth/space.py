@@ -10,16 +10,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metagen_jax.errors import InfeasibleError
 from metagen_jax.search import Space, discrete_space
 from metagen_jax.spec import ModelSpec
+from metagen_jax.synth import survey
 from metagen_jax.synth.architecture import Blueprint
+from metagen_jax.synth.conflicts import nothing_within
 from metagen_jax.synth.costs import CostModel, Costs, Predictor, exact
 from metagen_jax.synth.limits import Limit, limits_of
 from metagen_jax.synth.modalities import HYPERPARAMETER, SIZE, STRUCTURE, Dimension, Family, Field, Modality
-
-MOST_ENUMERATED = 1_000_000
-NUM_SAMPLED = 200_000
+from metagen_jax.synth.survey import Survey
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,14 +57,8 @@ class SearchSpace:
     @functools.cached_property
     def allocated(self) -> dict[str, int]:
         """The largest length of each searched axis over the networks within the limits: what a program has to hold."""
-        if not self._survey[-1]:
-            return self.largest
-        rows = self.feasible_networks()
-        return {
-            dimension.name: dimension.values[rows[:, column].max()]
-            for column, dimension in enumerate(self.dimensions)
-            if dimension.kind == SIZE
-        }
+        longest = survey.longest(self.target or self, self._survey)
+        return {d.name: d.values[index] for d, index in zip(self.dimensions, longest, strict=True) if d.kind == SIZE}
 
     @property
     def size(self) -> int:
@@ -114,14 +107,15 @@ class SearchSpace:
 
     def judge(self, genotypes: np.ndarray) -> tuple[list[dict[str, Any]], np.ndarray]:
         """The costs of each of `(N, D)` genotypes, and `(N,)` bool, True where every limit is kept."""
-        costs = self._jitted_cost(genotypes)
+        costs = self.jitted_cost(genotypes)
         columns = {name: np.asarray(value).tolist() for name, value in costs._asdict().items() if name != "params"}
         columns = {"params": exact(costs.params).tolist(), **columns}
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-        return rows, self._within(costs)
+        return rows, np.all(survey.kept(self.limits, costs), axis=0)
 
     @functools.cached_property
-    def _jitted_cost(self) -> Callable[[np.ndarray], Costs]:
+    def jitted_cost(self) -> Callable[[np.ndarray], Costs]:
+        """What `cost` returns, compiled."""
         return jax.jit(self.cost)
 
     def violation(self, genotypes: jax.Array) -> jax.Array:
@@ -146,43 +140,28 @@ class SearchSpace:
         return tuple(blueprint.structure[d.name] for d in self.dimensions if d.kind == STRUCTURE)
 
     @functools.cached_property
-    def _survey(self) -> tuple[np.ndarray, Costs, bool]:
-        """Genotypes of networks (training numbers left at their first value), their costs, and whether these are all."""
-        if self.target is not None:
-            return self.target._survey
-        counts = [1 if d.kind == HYPERPARAMETER else len(d.values) for d in self.dimensions]
-        exhaustive = math.prod(counts) <= MOST_ENUMERATED
-        if exhaustive:
-            genotypes = np.stack(np.unravel_index(np.arange(math.prod(counts)), counts), axis=1).astype(np.int32)
-        else:
-            rng = np.random.default_rng(0)
-            genotypes = rng.integers(0, counts, size=(NUM_SAMPLED, len(counts)), dtype=np.int32)
-            corners = np.stack([np.zeros(len(counts)), np.array(counts) - 1]).astype(np.int32)
-            genotypes = np.concatenate([corners, genotypes])
-        return genotypes, jax.tree.map(np.asarray, self._jitted_cost(genotypes)), exhaustive
+    def _survey(self) -> Survey:
+        return survey.survey(self) if self.target is None else self.target._survey
 
     def feasible_share(self) -> tuple[float, bool]:
-        """The share of networks within the limits, and whether it was counted rather than sampled.
+        """The share of networks within the limits, and whether it was counted rather than estimated.
 
         Raises:
           InfeasibleError: no network is within the limits; the message names the limits that stand in the way and the
             nearest value of each that would work.
         """
-        _, costs, exhaustive = self._survey
-        feasible = self._within(costs)
-        if not feasible.any():
-            raise self._nothing_feasible(costs)
-        return float(feasible.mean()), exhaustive
+        known = self._survey
+        if not known.within.any():
+            raise nothing_within(self, known)
+        return known.share, known.counted
 
     def feasible_networks(self) -> np.ndarray:
-        """Genotypes of networks within the limits, `(N, D)` int32: all of them, or those of a sample of a large space."""
-        genotypes, costs, _ = self._survey
-        return genotypes[self._within(costs)]
+        """Genotypes of networks within the limits, `(N, D)` int32: all of them, or of a large space those that were found."""
+        return self._survey.genotypes[self._survey.within]
 
     def largest_feasible(self) -> np.ndarray:
         """The genotype of the network with the most parameters within the limits, trained with middling numbers."""
-        genotypes, costs, _ = self._survey
-        best = genotypes[np.argmax(np.where(self._within(costs), exact(costs.params), -1))].copy()
+        best = self._largest_within[0].copy()
         for column, dimension in enumerate(self.dimensions):
             if dimension.kind == HYPERPARAMETER:
                 best[column] = len(dimension.values) // 2
@@ -191,29 +170,10 @@ class SearchSpace:
     @property
     def most_params(self) -> int:
         """The number of parameters of the largest network within the limits."""
-        _, costs, _ = self._survey
-        return int(exact(costs.params)[self._within(costs)].max())
+        return self._largest_within[1]
 
-    def _within(self, costs: Costs) -> np.ndarray:
-        """`(N,)` bool, True where every limit is kept."""
-        inside = [np.asarray(limit.excess(costs)) <= 0 for limit in self.limits]
-        return np.all(np.stack([np.ones(len(costs.flops), bool), *inside]), axis=0)
-
-    def _nothing_feasible(self, costs: Costs) -> InfeasibleError:
-        inside = [np.asarray(limit.excess(costs)) <= 0 for limit in self.limits]
-        lines = ["no network of this search space is within the limits"]
-        for number, limit in enumerate(self.limits):
-            rest = np.all(np.stack([np.ones(len(costs.flops), bool), *inside[:number], *inside[number + 1 :]]), axis=0)
-            if inside[number].all() or not rest.any():
-                continue
-            nearest = limit.nearest(limit.measured(costs)[rest])
-            where = self.spec.locations.describe(limit.path)
-            lines.append(f"  {where}: {limit.written}; with the other limits as they are, the closest is {nearest}")
-        if len(lines) == 1:
-            lines.append("  Moving one of them is not enough:")
-            for limit in self.limits:
-                nearest = limit.nearest(limit.measured(costs))
-                where = self.spec.locations.describe(limit.path)
-                lines.append(f"  {where}: {limit.written}; the closest of the whole space is {nearest}")
-        lines.append("  Move a limit, or widen architecture.choices.")
-        return InfeasibleError("\n".join(lines))
+    @functools.cached_property
+    def _largest_within(self) -> tuple[np.ndarray, int]:
+        if self.target is not None:
+            return self.target._largest_within
+        return survey.largest_within(self, self._survey)
