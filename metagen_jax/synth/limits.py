@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,8 @@ import numpy as np
 from metagen_jax.spec import ModelSpec
 from metagen_jax.spec.devices import memory_of
 from metagen_jax.synth.costs import Costs, Predictor, Wide, exact
+
+SHOWN_DIGITS = 3  # of a number that is no count
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Limit:
       measure: costs to the limited quantity.
       show: a number of that quantity as text with its unit.
       written_bound: the limit as the spec has it; empty where that is `bound`.
+      margin: what the spec has to say for a bound of one: it leaves room for the error of a prediction.
     """
 
     path: str
@@ -34,6 +38,7 @@ class Limit:
     measure: Callable[[Costs], Any]
     show: Callable[[float], str]
     written_bound: str = ""
+    margin: float = 1.0
 
     def measured(self, costs: Costs) -> np.ndarray:
         """The limited quantity of each candidate, outside of JAX: exact where it is a count."""
@@ -44,19 +49,38 @@ class Limit:
     def written(self) -> str:
         return f"{self.label} {'at most' if self.upper else 'at least'} {self.written_bound or self.show(self.bound)}"
 
-    def excess(self, costs: Costs) -> Any:
-        """By how much each candidate breaks the limit, relative to it: 0 where it is kept."""
-        value, bound = self.measure(costs), float(self.bound)
+    def excess(self, costs: Costs, bound: Any = None) -> Any:
+        """By how much each candidate breaks the limit, relative to it: 0 where it is kept.
+
+        Args:
+          bound: in the place of its own, `()`, traced or not: a `Wide` for a count, else a float.
+        """
+        value = self.measure(costs)
         if isinstance(value, Wide):
-            broken = value.exceeds(int(self.bound)) if self.upper else ~value.exceeds(int(self.bound) - 1)
-            beyond = jnp.where(broken, jnp.maximum(jnp.abs(value.rounded() - bound), 1.0), 0.0)
+            most = Wide.of(int(self.bound)) if bound is None else bound
+            broken = value.exceeds(most) if self.upper else most.exceeds(value)
+            most = most.rounded()
+            beyond = jnp.where(broken, jnp.maximum(jnp.abs(value.rounded() - most), 1.0), 0.0)
         else:
-            beyond = jnp.maximum(value - bound if self.upper else bound - value, 0.0)
-        return beyond.astype(jnp.float32) / max(bound, 1e-9)
+            most = jnp.float32(self.bound) if bound is None else bound
+            beyond = jnp.maximum(value - most if self.upper else most - value, 0.0)
+        return beyond.astype(jnp.float32) / jnp.maximum(most, 1e-9)
 
     def nearest(self, measured: np.ndarray) -> str:
-        """The value nearest to the bound among candidates that break it."""
-        return self.show(float(measured[np.argmin(np.abs(measured - self.bound))]))
+        """What the spec would have to say for the nearest to the bound of candidates that break it.
+
+        It is rounded to the side on which that candidate keeps it.
+        """
+        closest = float(measured[np.argmin(np.abs(measured - self.bound))])
+        if self.margin == 1.0:
+            return self.show(self._rounded(closest))
+        return f"{self.show(self._rounded(closest * self.margin))} (predicted {self.show(closest)})"
+
+    def _rounded(self, number: float) -> float:
+        if number <= 0 or self.show is show_params:
+            return number
+        step = 10.0 ** (math.floor(math.log10(number)) + 1 - SHOWN_DIGITS)
+        return (math.ceil if self.upper else math.floor)(number / step) * step
 
 
 def show_params(count: float) -> str:
@@ -68,7 +92,7 @@ def show_bytes(count: float) -> str:
 
 
 def show_ms(duration: float) -> str:
-    return f"{duration:.3g} ms"
+    return f"{duration:,.0f} ms" if duration >= 1000 else f"{duration:.3g} ms"
 
 
 def show_rate(rate: float) -> str:
@@ -103,12 +127,12 @@ def limits_of(spec: ModelSpec, predictor: Predictor) -> tuple[Limit, ...]:
         most = limits.latency_ms / (1.0 + predictor.error)
         written = _with_margin(show_ms(limits.latency_ms), f"at most {show_ms(most)}", predictor)
         latency = functools.partial(Limit, f"{section}.latency", "latency", most, True)
-        found.append(latency(lambda costs: costs.latency_ms, _predicted(show_ms), written))
+        found.append(latency(lambda costs: costs.latency_ms, show_ms, written, 1.0 + predictor.error))
     if limits.throughput_per_s is not None:
         least = limits.throughput_per_s * (1.0 + predictor.error)
         written = _with_margin(show_rate(limits.throughput_per_s), f"at least {show_rate(least)}", predictor)
         rate = functools.partial(Limit, f"{section}.throughput", "throughput", least, False)
-        found.append(rate(lambda costs: 1000.0 / costs.latency_ms, _predicted(show_rate), written))
+        found.append(rate(lambda costs: 1000.0 / costs.latency_ms, show_rate, written, 1.0 / (1.0 + predictor.error)))
     return tuple(found)
 
 
@@ -123,7 +147,3 @@ def longest_ms(spec: ModelSpec) -> float | None:
 def _with_margin(limit: str, bound: str, predictor: Predictor) -> str:
     origin = "a predictor" if predictor.calibrated else "a table, not calibrated,"
     return f"{limit} (predicted {bound}, for {origin} that errs by {predictor.error:.0%})"
-
-
-def _predicted(show: Callable[[float], str]) -> Callable[[float], str]:
-    return lambda number: f"{show(number)} predicted"

@@ -41,7 +41,10 @@ def test_what_does_not_fit_a_device_class_is_refused_at_the_line_of_the_device()
     choices = "architecture.choices={d_model: [256], num_layers: [8], d_ff: [1024]}"
     with pytest.raises(InfeasibleError) as raised:
         prepare(load_spec(IMAGE, ["constraints={}", "constraints.device=microcontroller", choices]))
-    assert "--set constraints.device=microcontroller: inference memory, estimated: at most 1.05 MB" in str(raised.value)
+    assert (
+        "--set constraints.device=microcontroller, constraints.device: inference memory, estimated: at most 1.05 MB"
+        in str(raised.value)
+    )
 
 
 def test_inference_memory_holds_weights_activations_and_for_text_the_keys_and_values_of_a_context():

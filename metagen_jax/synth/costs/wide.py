@@ -29,10 +29,14 @@ class Wide(NamedTuple):
         carry, low = _product(self.low, number)
         return Wide(self.high * number + carry, low)
 
-    def exceeds(self, bound: int) -> jax.Array:
-        """Where it is larger than a bound."""
-        high, low = np.uint32(bound >> 32), np.uint32(bound & 0xFFFFFFFF)
-        return (self.high > high) | ((self.high == high) & (self.low > low))
+    @classmethod
+    def of(cls, count: int) -> "Wide":
+        """Of a whole number from 0 to 2^64 - 1."""
+        return cls(jnp.uint32(count >> 32), jnp.uint32(count & 0xFFFFFFFF))
+
+    def exceeds(self, other: "Wide") -> jax.Array:
+        """Where it is the larger one."""
+        return (self.high > other.high) | ((self.high == other.high) & (self.low > other.low))
 
     def rounded(self) -> jax.Array:
         """As float32."""

@@ -28,8 +28,8 @@ def test_products_are_those_of_python(factors: list[int]):
 @given(COUNTS, COUNTS)
 def test_sums_and_comparisons_are_those_of_python(first: int, second: int):
     assert int(wide(first) + wide(second)) == first + second
-    assert bool(wide(first).exceeds(second)) == (first > second)
-    assert not wide(first).exceeds(first)
+    assert bool(wide(first).exceeds(wide(second))) == (first > second)
+    assert not wide(first).exceeds(wide(first))
 
 
 @given(COUNTS)
