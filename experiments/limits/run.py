@@ -1,6 +1,6 @@
 """Does any candidate ever break a limit, and is it true where a spec is said to allow none?
 
-    python experiments/limits/run.py               # 1,000 random specs, about 20 minutes on one core
+    python experiments/limits/run.py               # 1,000 random specs, 11 minutes on one core
     python experiments/limits/run.py --specs 9     # a short form
 
 See README.md beside it.

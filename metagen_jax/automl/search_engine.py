@@ -150,9 +150,7 @@ class ArchitectureSearchEngine:
             return 0
         count = int(was_repaired(self._space.discrete, state, jnp.asarray(np.stack(proposed))).sum())
         if count:
-            self._progress.note(
-                f"round {number}: {count} of {len(proposed)} candidates had to be moved into the limits"
-            )
+            self._progress.note(f"round {number}: {count} of {len(proposed)} proposals were moved into the limits")
         return count
 
     def _judge_proxy(self, state: ProxyState) -> dict[str, Any]:

@@ -469,7 +469,7 @@ def _overview(call: Call, prepared: "Prepared", options: "Options") -> list[str]
         *(f"         {limit.written}" for limit in space.limits if limit.written_bound),
         f"latency  {space.predictor.says}",
         *([f"target   {target}"] if target else []),
-        f"space    {space.size:,} candidates, {_percent(share)} of the networks within the limits{'' if counted else ' (sampled)'}",
+        f"space    {space.size:,} candidates, {_percent(share)} of the networks within the limits{'' if counted else ' (estimated)'}",
         *(f"trained  {line}" for line in _prototypes_note(prepared)),
         f"plan     {summary(prepared, options)}",
     ]
@@ -489,6 +489,15 @@ def _numbers_note(precision: str, backend: str) -> list[str]:
     lines = ["products in bfloat16; weights, optimiser, norms, softmax and loss in float32"]
     slow = "bfloat16 is meant for accelerators: on this CPU it is slower than float32; times of the plan are float32's"
     return [*lines, slow] if backend == "cpu" else lines
+
+
+def _repairs(counts: dict[str, int]) -> str:
+    """How many proposals the limits were in the way of."""
+    proposed, outside = counts["proposed"], counts["infeasible"]
+    moved = (
+        f"{counts['repaired']} of {proposed} proposals ({counts['repaired'] / proposed:.0%}) were moved into the limits"
+    )
+    return f"{moved}, {outside} could not be and were left out" if outside else moved
 
 
 def _percent(share: float) -> str:
@@ -515,6 +524,8 @@ def _show_result(run: "Run", spec: ModelSpec, started: float) -> None:
         f"{counts['trained']} candidates of {counts['architectures']} architectures trained in {counts['programs']} "
         f"programs, {counts['failed']} failed; {time.monotonic() - started:.0f} s in all"
     )
+    if counts["repaired"] or counts["infeasible"]:
+        print(f"limits   {_repairs(counts)}")
     print(
         f"winner   candidate {winner['number']}: {winner['params']:,} parameters, trained for {winner['steps']} steps"
     )

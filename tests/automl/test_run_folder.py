@@ -78,6 +78,7 @@ def test_the_counts_of_the_result_are_those_of_the_database(finished: Path):
     assert counts["trained"] == statuses.count("trained") > 0
     assert counts["failed"] == statuses.count("failed")
     assert counts["proposed"] == len(statuses) + counts["infeasible"]
+    assert 0 <= counts["repaired"] <= counts["proposed"]
     assert counts["programs"] == 1  # a tiny training of finalists is not worth a program of its own
 
 

@@ -58,3 +58,15 @@ def test_a_proxy_that_ranks_well_is_found_to_do_so(prepared: Prepared):
     assert result.proxy is not None
     assert result.proxy["rank_correlation"] == pytest.approx(1.0) and result.proxy["trusted"]
     assert search(prepared, strategy="random").proxy is None
+
+
+@pytest.mark.parametrize("proxy", ["none", "params"])
+def test_candidates_that_had_to_be_repaired_are_counted(prepared: Prepared, proxy: str):
+    smallest = prepared.space._survey.genotypes[:1]
+    params = prepared.space.costs_of(smallest)[0]["params"]
+    tight = prepare(load_spec(ROOT / "specs" / "image_digits_demo.yaml", [f"constraints.parameter_budget={params}"]))
+    result = search(tight, strategy="random", proxy=proxy)
+    assert {candidate.costs["params"] for candidate in result.candidates} == {params}  # one network in 2,400
+    assert 0 < result.num_repaired <= 7
+    assert result.num_infeasible == 0
+    assert search(prepared, strategy="random").num_repaired == 0
