@@ -1,6 +1,7 @@
 """The search: a strategy proposes, prototypes are trained, the strategy is told."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -65,6 +66,7 @@ class ArchitectureSearchEngine:
         self._key = key
         self._progress = progress
         self._strategy = self._build_strategy()
+        self._was_repaired = jax.jit(functools.partial(was_repaired, space.discrete))
 
     def _build_strategy(self) -> SearchStrategy:
         search = self._search
@@ -148,7 +150,7 @@ class ArchitectureSearchEngine:
     def _count_repaired(self, proposed: list[np.ndarray], number: int, state: Any) -> int:
         if not proposed:
             return 0
-        count = int(was_repaired(self._space.discrete, state, jnp.asarray(np.stack(proposed))).sum())
+        count = int(self._was_repaired(state, np.stack(proposed)).sum())
         if count:
             self._progress.note(f"round {number}: {count} of {len(proposed)} proposals were moved into the limits")
         return count

@@ -9,7 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from metagen_jax.search.repair import NUM_STEPS, repair
-from metagen_jax.search.seen import Seen, genotype_codes, is_repeat, is_seen, nothing_seen, remember
+from metagen_jax.search.seen import (
+    Seen,
+    Sorted,
+    genotype_codes,
+    is_among,
+    is_repeat,
+    nothing_seen,
+    remember,
+    sort_codes,
+)
 from metagen_jax.search.space import Space, from_indices, from_unit, to_indices, to_unit, violation_of
 from metagen_jax.search.uniform import draw_uniform
 
@@ -117,12 +126,13 @@ def draw_unseen(
     Returns:
       The genotypes; those that are not good come last.
     """
+    known = sort_codes(seen)  # once for all rounds
     if space.size <= ENUMERABLE_SIZE:
         everything = from_indices(space, jnp.array(_all_indices(space, num)))
         pool = everything[jnp.argsort(jax.random.bits(key, everything.shape[:1]))]
         if preferred is not None:
             pool = jnp.concatenate([preferred, pool])
-        return _best(space, pool, violation_of(space, pool), _all_drawn(pool), seen, num)
+        return _best(space, pool, violation_of(space, pool), _all_drawn(pool), known, num)
     start = jnp.zeros((0, space.num_dimensions), space.dtype) if preferred is None else preferred
     num_preferred = start.shape[0]
     if num_preferred < num:
@@ -130,9 +140,9 @@ def draw_unseen(
         start = jnp.concatenate([start, drawn])
     num_good = num if num_good is None else num_good
     if space.violation is None:
-        kept = _draw_until_new(key, space, start, seen, num_good)
+        kept = _draw_until_new(key, space, start, known, num_good)
     else:
-        kept = _repair_until_good(key, space, start, seen, num_good, num_preferred, num_bred)
+        kept = _repair_until_good(key, space, start, known, num_good, num_preferred, num_bred)
     return Drawn(*(rows[:num] for rows in kept))
 
 
@@ -146,13 +156,13 @@ def _all_drawn(pool: jax.Array) -> jax.Array:
     return jnp.full(pool.shape[0], Origin.DRAWN, jnp.int32)
 
 
-def _best(space: Space, pool: jax.Array, violations: jax.Array, origin: jax.Array, seen: Seen, num: int) -> Drawn:
+def _best(space: Space, pool: jax.Array, violations: jax.Array, origin: jax.Array, known: Sorted, num: int) -> Drawn:
     """Keeps `num` of `(P, D)` rows: unseen before repeated, less before more violating, by origin, else in pool order.
 
     So does a second copy within the pool count as repeated.
     """
     codes = genotype_codes(space, pool)
-    repeated = is_seen(seen, codes) | is_repeat(codes)
+    repeated = is_among(known, codes) | is_repeat(codes)
     rank = violations
     if repairs(space):  # feasible rows, below 0, by their origin
         rank = jnp.where(violations > 0, violations, origin.astype(jnp.float32) - len(Origin))
@@ -160,7 +170,7 @@ def _best(space: Space, pool: jax.Array, violations: jax.Array, origin: jax.Arra
     return Drawn(pool[best], (~repeated & (violations <= 0))[best], origin[best])
 
 
-def _draw_until_new(key: jax.Array, space: Space, start: jax.Array, seen: Seen, num_good: jax.Array | int) -> Drawn:
+def _draw_until_new(key: jax.Array, space: Space, start: jax.Array, known: Sorted, num_good: jax.Array | int) -> Drawn:
     """Replaces repeats among `(K, D)` genotypes of a space without limits by draws, until `num_good` are unseen."""
     num_kept = start.shape[0]
     pool_size = max(POOL_SIZE, num_kept)
@@ -173,7 +183,7 @@ def _draw_until_new(key: jax.Array, space: Space, start: jax.Array, seen: Seen, 
         round_index, kept = carry
         drawn = sample_uniform(jax.random.fold_in(key, round_index), space, pool_size)
         pool = jnp.concatenate([kept.genotypes, drawn])
-        return round_index + 1, _best(space, pool, violation_of(space, pool), _all_drawn(pool), seen, num_kept)
+        return round_index + 1, _best(space, pool, violation_of(space, pool), _all_drawn(pool), known, num_kept)
 
     unjudged = Drawn(start, jnp.zeros(num_kept, bool), _all_drawn(start))  # so there is always a first round
     return jax.lax.while_loop(unfinished, one_round, (jnp.int32(0), unjudged))[1]
@@ -183,7 +193,7 @@ def _repair_until_good(
     key: jax.Array,
     space: Space,
     start: jax.Array,
-    seen: Seen,
+    known: Sorted,
     num_good: jax.Array | int,
     num_preferred: int,
     num_bred: jax.Array | int,
@@ -221,7 +231,7 @@ def _repair_until_good(
             wanders=origin == Origin.DRAWN,
         )
         origin += ~repaired.was_feasible & (repaired.violations <= 0)
-        return round_index + 1, _best(space, repaired.genotypes, repaired.violations, origin, seen, num_kept)
+        return round_index + 1, _best(space, repaired.genotypes, repaired.violations, origin, known, num_kept)
 
     origin = jnp.where(was_bred[:num_kept], Origin.BRED, Origin.DRAWN)
     unjudged = Drawn(start, jnp.zeros(num_kept, bool), origin)

@@ -66,15 +66,36 @@ def nothing_seen(capacity: int, *, notes_repairs: bool = False) -> Seen:
     return Seen(jnp.zeros(capacity, jnp.uint32), jnp.int32(0), jnp.zeros(capacity, bool) if notes_repairs else None)
 
 
-def _matches(seen: Seen, codes: jax.Array) -> jax.Array:
-    """`(N, C)` bool, which of `(N,)` codes stands where in the set."""
-    real = jnp.arange(seen.codes.size) < seen.num_added  # (C,)
-    return (codes[:, None] == seen.codes[None]) & real[None]
+class Sorted(NamedTuple):
+    """The codes of a set in ascending order, to look up many of them. C: capacity."""
+
+    codes: jax.Array  # (C,) uint32; places of the ring that are still free repeat its first code
+    places: jax.Array  # (C,) int32, in the ring
+    is_empty: jax.Array  # () bool
+
+
+def sort_codes(seen: Seen) -> Sorted:
+    """Sorts a set; of a large one that takes longer than a thousand look-ups. O(C log C)."""
+    real = jnp.arange(seen.codes.size) < seen.num_added
+    codes = jnp.where(real, seen.codes, seen.codes[0])
+    places = jnp.argsort(codes, stable=True)  # so that of equal codes the real one comes first
+    return Sorted(codes[places], places, seen.num_added == 0)
+
+
+def is_among(known: Sorted, codes: jax.Array) -> jax.Array:
+    """Tells which of `(N,)` codes are in a sorted set, as `(N,)` bool. O(N log C)."""
+    return _look_up(known, codes)[0]
 
 
 def is_seen(seen: Seen, codes: jax.Array) -> jax.Array:
-    """Tells which of `(N,)` codes are in the set, as `(N,)` bool. O(N C)."""
-    return _matches(seen, codes).any(axis=1)
+    """Tells which of `(N,)` codes are in the set, as `(N,)` bool. O((N + C) log C)."""
+    return is_among(sort_codes(seen), codes)
+
+
+def _look_up(known: Sorted, codes: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Whether each of `(N,)` codes is there, and its place in the ring if it is."""
+    position = jnp.minimum(jnp.searchsorted(known.codes, codes), known.codes.size - 1)
+    return (known.codes[position] == codes) & ~known.is_empty, known.places[position]
 
 
 def was_repaired(space: Space, state: Any, genotypes: jax.Array) -> jax.Array:
@@ -98,7 +119,8 @@ def was_repaired(space: Space, state: Any, genotypes: jax.Array) -> jax.Array:
     codes, found = genotype_codes(space, genotypes), jnp.zeros(genotypes.shape[0], bool)
     for part in jax.tree.leaves(state, is_leaf=lambda part: isinstance(part, Seen)):
         if isinstance(part, Seen) and part.repaired is not None:
-            found |= (_matches(part, codes) & part.repaired[None]).any(axis=1)
+            is_there, place = _look_up(sort_codes(part), codes)
+            found |= is_there & part.repaired[place]
     return found
 
 
