@@ -65,7 +65,7 @@ def test_candidates_that_had_to_be_repaired_are_counted(prepared: Prepared, prox
     smallest = prepared.space._survey.genotypes[:1]
     params = prepared.space.costs_of(smallest)[0]["params"]
     tight = prepare(load_spec(ROOT / "specs" / "image_digits_demo.yaml", [f"constraints.parameter_budget={params}"]))
-    result = search(tight, strategy="random", proxy=proxy)
+    result = search(tight, strategy="aging_evolution", proxy=proxy)  # what is bred is repaired, not drawn anew
     assert {candidate.costs["params"] for candidate in result.candidates} == {params}  # one network in 2,400
     assert 0 < result.num_repaired <= 7
     assert result.num_infeasible == 0
