@@ -165,7 +165,28 @@ ZDT1 with 1,000 evaluations: ours {small["nsga2"]["hypervolume_median"]:.3f}, Op
 """
 
 
-SECTIONS = (nas_bench_201, nas_two_objectives, mixed_integer, real_run, cma_es, nsga2, throughput)
+def large_scale() -> str:
+    records = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("large_scale_*.json"))]
+    rows = [
+        [
+            result["strategy"],
+            f"{result['candidates']:,}",
+            f"{result['outside_the_budget']:,}",
+            f"{result['prepare_s']:.1f}",
+            f"{result['search_s']:.1f}",
+        ]
+        for result in (record["results"] for record in records)
+    ]
+    header = ["strategy", "candidates", "outside the budget", "s to read the spec and survey its space", "s to search"]
+    first = records[0]
+    return f"""## Targets of billions of parameters, without training
+
+`python benchmarks/search/large_scale.py` for `{first["results"]["spec"]}`: the engine of a run in {first["results"]["rounds"]} rounds; every candidate is decoded, costed, checked against the limits and told. Compilation included. {where(first)}
+
+{table(header, rows)}"""
+
+
+SECTIONS = (nas_bench_201, nas_two_objectives, mixed_integer, real_run, cma_es, nsga2, throughput, large_scale)
 
 
 def page() -> str:

@@ -13,6 +13,7 @@ from metagen_jax.automl.candidate import FAILED, Candidate
 from metagen_jax.automl.latency import Timing
 from metagen_jax.automl.objectives import value
 from metagen_jax.spec import Objective
+from metagen_jax.synth.limits import show_rate
 
 UNITS = {"latency_ms": "ms predicted", "bits_per_character": "bits", "params": "", "flops": ""}
 
@@ -122,9 +123,9 @@ def latency_lines(measured: Mapping[str, Any]) -> list[str]:
     """What `latency.json` says of the winner, each measurement beside its prediction."""
     winner = measured["winner"]
     elsewhere = "" if measured["predicted_for"] == measured["backend"] else f" for {measured['predicted_for']}"
-    rates = ", ".join(f"{rate:,.4g} at batch {size}" for size, rate in winner["throughput_per_s"].items())
+    rates = ", ".join(f"{show_rate(rate)} at batch {size}" for size, rate in winner["throughput_per_s"].items())
     return [
         f"latency measured {Timing(**winner['timing']).written} at batch {winner['timing']['batch_size']} on "
         f"{measured['device']}, predicted {winner['predicted_ms']:.3g} ms{elsewhere}",
-        f"throughput measured: examples a second {rates}",
+        f"throughput measured: {rates}",
     ]

@@ -9,10 +9,11 @@ import pytest
 
 from metagen_jax.automl.pipeline import prepare
 from metagen_jax.errors import RunError
-from metagen_jax.population.coefficients import Coefficients, Sample, coefficients, fit, keep
+from metagen_jax.population.coefficients import Coefficients, Sample, coefficients, fit, to_keep
 from metagen_jax.population.modes import LOOP, VMAP
 from metagen_jax.population.plan import StructureFacts, Workload, make_plan, read_plan
 from metagen_jax.spec import load_spec
+from metagen_jax.synth import machine
 
 SPECS = Path(__file__).parents[2] / "specs"
 FREE = Coefficients(step_s=0, candidate_s=0, flop_s=1e-11, byte_s=0, compile_s=1e-6, compile_leaf_s=0)
@@ -100,11 +101,11 @@ def test_fit_finds_the_coefficients_that_made_the_samples():
 
 def test_the_users_own_coefficients_come_first(tmp_path, monkeypatch: pytest.MonkeyPatch):
     file = tmp_path / "own" / "coefficients.json"
-    monkeypatch.setattr("metagen_jax.population.coefficients.user_file", lambda: file)
+    monkeypatch.setattr(machine, "user_file", lambda: file)
     shipped = coefficients("cpu")
-    keep(file, "gpu", {VMAP: FREE}, "a test")
+    machine.keep(file, "gpu", to_keep({VMAP: FREE}, "a test"))
     assert coefficients("gpu") == {VMAP: FREE}
     assert coefficients("cpu") == shipped
-    keep(file, "cpu", {LOOP: DEAR}, "a test")
+    machine.keep(file, "cpu", to_keep({LOOP: DEAR}, "a test"))
     assert coefficients("cpu") == {LOOP: DEAR}
     assert coefficients("gpu") == {VMAP: FREE}
