@@ -1,6 +1,6 @@
 """Are the costs of random networks those that XLA counts in the rendered programs?
 
-    python experiments/costs/run.py                    # 500 candidates over all families, about half an hour
+    python experiments/costs/run.py                    # 500 candidates over all families, about half an hour of two cores
     python experiments/costs/run.py --candidates 6     # a short form
 
 Parameters against the count of the rendered model; FLOPs of a forward pass and of the gradients of a batch against XLA's
@@ -10,13 +10,16 @@ to account for); memory against XLA's memory analysis of a whole training step. 
 
 import argparse
 import datetime
+import functools
 import json
 import math
+import multiprocessing
 import platform
 import shlex
 import sys
 import time
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +42,7 @@ SPACES = {
     "cnn": ("image_digits_cnn", f"{{{WORDS}, stride: [1, 2], width: [10, 16, 24, 40, 64], hidden: [12, 20, 36, 64]}}"),
     "decoder_transformer": ("text_char_lm", f"{{{WORDS}, d_model: [12, 20, 32, 48, 76, 100, 128]}}"),
 }
+AT_ONCE = 20  # candidates of a process before it gets new ones
 COMPILED_EVERY = 5  # candidates, of which the gradients are compiled on their own: another two seconds
 MEASURES = {
     "flops": "flops",
@@ -48,23 +52,41 @@ MEASURES = {
 }
 
 
+@functools.cache
 def space_of(family: str) -> SearchSpace:
     name, choices = SPACES[family]
     overrides = (f"architecture.choices={choices}", "constraints.parameter_budget={}")
     return prepare(load_spec(ROOT / "specs" / f"{name}.yaml", overrides)).space
 
 
-def measure(family: str, candidates: int, seed: int) -> list[dict[str, Any]]:
-    """One row a candidate: what was predicted and what XLA has."""
+def measure(family: str, numbers: range, seed: int) -> list[dict[str, Any]]:
+    """One row for each of a family's random candidates with these numbers: what was predicted and what XLA has."""
     space = space_of(family)
     counts = space.discrete.num_choices
-    genotypes = np.random.default_rng(seed).integers(0, counts, size=(candidates, len(counts)), dtype=np.int32)
+    drawn = np.random.default_rng(seed).integers(0, counts, size=(numbers.stop, len(counts)), dtype=np.int32)
+    genotypes = drawn[numbers.start :]
     rows = []
-    for number, (genotype, predicted) in enumerate(zip(genotypes, space.costs_of(genotypes), strict=True), 1):
+    for number, genotype, predicted in zip(numbers, genotypes, space.costs_of(genotypes), strict=True):
         blueprint = space.blueprint(genotype)
         counted = count(space, blueprint, compiled=number % COMPILED_EVERY == 0)
         rows.append(_row(blueprint.structure | blueprint.sizes, predicted, counted))
-        print(f"{family} {number}/{candidates}", file=sys.stderr, flush=True)
+        print(f"{family} {number}", file=sys.stderr, flush=True)
+    return rows
+
+
+def measure_all(candidates: int, seed: int, processes: int) -> dict[str, list[dict[str, Any]]]:
+    """The rows of each family, in the order of their numbers, whatever the number of processes."""
+    shares = np.diff(np.linspace(0, candidates, len(SPACES) + 1).round().astype(int)).tolist()
+    tasks = [
+        (family, range(start, min(start + AT_ONCE, share)))
+        for family, share in zip(SPACES, shares, strict=True)
+        for start in range(0, share, AT_ONCE)
+    ]
+    rows: dict[str, list[dict[str, Any]]] = {family: [] for family in SPACES}
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+        found = [(family, pool.submit(measure, family, numbers, seed)) for family, numbers in tasks]
+        for family, part in found:
+            rows[family] += part.result()
     return rows
 
 
@@ -93,14 +115,14 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Compares predicted costs with XLA's analyses.")
     parser.add_argument("--candidates", type=int, default=500, help="over all families (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the candidates (default: %(default)s)")
+    parser.add_argument("--processes", type=int, default=2, help="at the same time (default: %(default)s)")
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results", help="folder for the JSON")
     return parser.parse_args(arguments)
 
 
 def main(arguments: list[str] | None = None) -> None:
     options, started = parse(arguments), time.monotonic()
-    shares = np.diff(np.linspace(0, options.candidates, len(SPACES) + 1).round().astype(int))
-    rows = {family: measure(family, int(n), options.seed) for family, n in zip(SPACES, shares, strict=True)}
+    rows = measure_all(options.candidates, options.seed, options.processes)
     result = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "command": shlex.join(["python", "experiments/costs/run.py", *sys.argv[1:]]),
