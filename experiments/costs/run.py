@@ -1,6 +1,6 @@
 """Are the costs of random networks those that XLA counts in the rendered programs?
 
-    python experiments/costs/run.py                    # 500 candidates over all families, about half an hour of two cores
+    python experiments/costs/run.py                    # 500 candidates over all families, a quarter of an hour on two cores
     python experiments/costs/run.py --candidates 6     # a short form
 
 Parameters against the count of the rendered model; FLOPs of a forward pass and of the gradients of a batch against XLA's
@@ -9,13 +9,10 @@ to account for); memory against XLA's memory analysis of a whole training step. 
 """
 
 import argparse
-import datetime
 import functools
 import json
 import math
 import multiprocessing
-import platform
-import shlex
 import sys
 import time
 from collections.abc import Mapping
@@ -29,8 +26,8 @@ import jax
 import numpy as np
 
 from experiments.costs.counted import Counted, count
+from experiments.provenance import provenance
 from metagen_jax.automl.pipeline import prepare
-from metagen_jax.automl.run_folder import versions
 from metagen_jax.spec import load_spec
 from metagen_jax.synth.space import SearchSpace
 
@@ -124,11 +121,7 @@ def main(arguments: list[str] | None = None) -> None:
     options, started = parse(arguments), time.monotonic()
     rows = measure_all(options.candidates, options.seed, options.processes)
     result = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "command": shlex.join(["python", "experiments/costs/run.py", *sys.argv[1:]]),
-        "machine": f"{platform.machine()}, {jax.default_backend()}",
-        "versions": versions(),
-        "seed": options.seed,
+        **provenance("experiments/costs/run.py", jax.default_backend(), options.seed),
         "seconds": round(time.monotonic() - started, 1),
         "all": summary([row for family in rows.values() for row in family]),
         **{family: summary(own) for family, own in rows.items()},

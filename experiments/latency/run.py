@@ -9,11 +9,8 @@ results/latency.json and results/latency.png.
 """
 
 import argparse
-import datetime
 import json
-import platform
 import random
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,9 +24,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
+from experiments.provenance import provenance
 from metagen_jax.automl.latency import Timing, time_interleaved
 from metagen_jax.automl.latency_calibration import Network, cnn, decoder, prepare, vit
-from metagen_jax.automl.run_folder import versions
 from metagen_jax.cli.environment import start_jax
 from metagen_jax.synth.costs import predictor_of
 
@@ -158,11 +155,7 @@ def main(arguments: list[str] | None = None) -> None:
     predicted = [float(predictor.predicted_ms(effort)) for effort, _ in prepared]
     rows = [row(*each) for each in zip(networks, predicted, first, second, strict=True)]
     result = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "command": shlex.join(["python", "experiments/latency/run.py", *sys.argv[1:]]),
-        "machine": f"{platform.machine()}, {jax.devices()[0].device_kind}, one thread",
-        "versions": versions(),
-        "seed": options.seed,
+        **provenance("experiments/latency/run.py", f"{jax.devices()[0].device_kind}, one thread", options.seed),
         "predictor": predictor.to_json(),
         "all": summary(rows),
         **{family: summary(own) for family in COLORS if (own := [r for r in rows if r["family"] == family])},

@@ -8,10 +8,7 @@ See README.md beside it.
 
 import argparse
 import collections
-import datetime
 import json
-import platform
-import shlex
 import sys
 import tempfile
 import time
@@ -28,7 +25,7 @@ import numpy as np  # noqa: E402  after JAX's flags are set
 
 from experiments.limits.checks import Studied  # noqa: E402
 from experiments.limits.random_specs import SHARE_LARGE, Limits, draw_groups, draw_limits  # noqa: E402
-from metagen_jax.automl.run_folder import versions  # noqa: E402
+from experiments.provenance import provenance  # noqa: E402
 from metagen_jax.errors import InfeasibleError, SpecError  # noqa: E402
 from metagen_jax.search import STRATEGIES  # noqa: E402
 
@@ -41,11 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         rows = run(options.specs, options.seed, Path(folder))
     result = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "command": shlex.join(["python", "experiments/limits/run.py", *sys.argv[1:]]),
-        "machine": f"{platform.machine()}, one core",
-        "versions": versions(),
-        "seed": options.seed,
+        **provenance("experiments/limits/run.py", "one core", options.seed),
         "seconds": round(time.monotonic() - started, 1),
         **summary(rows),
         "rows": rows,
