@@ -1,4 +1,4 @@
-"""What has to be settled about the process before JAX is imported, and what there is to say about the machine."""
+"""What has to be settled about the process before JAX computes anything, and what there is to say about the machine."""
 
 import os
 import sys
@@ -16,7 +16,7 @@ def num_cores() -> int:
 
 
 def start_jax(host_devices: int) -> None:
-    """Starts JAX with a fixed number of CPU devices, each of one thread; has no say over GPUs and TPUs.
+    """Settles how JAX uses the CPU: a fixed number of devices, each of one thread; has no say over GPUs and TPUs.
 
     The number is part of the command and not taken from the machine, because XLA compiles for a share of the threads:
     another number changes the last bits of a result. One is the fastest for each process, by a factor of 1.6 over

@@ -188,6 +188,11 @@ def normal_search(
     generation_size = asks_per_generation * population_size
     num_ahead = generation_size if asks_per_generation > 1 else 0
     num_remembered = generation_size if space.is_continuous.any() else 0
+    room = 1  # for genotypes that were asked
+    if space.is_discrete:
+        room = archive_size(space, capacity, population_size)
+    elif repairs(space):
+        room = population_size
     smallest = smallest_deviations(space, chance=1.0 / (n * generation_size))
     must_filter = space.is_discrete or space.violation is not None
 
@@ -210,14 +215,7 @@ def normal_search(
                 violations=jnp.zeros(num_places, jnp.float32),
                 valid=jnp.zeros(num_places, bool),
             ),
-            seen=new_archive(
-                space,
-                archive_size(space, capacity, population_size)
-                if space.is_discrete
-                else population_size
-                if repairs(space)
-                else 1,
-            ),
+            seen=new_archive(space, room),
         )
 
     def ask(key: jax.Array, state: CmaEsState) -> tuple[jax.Array, CmaEsState]:

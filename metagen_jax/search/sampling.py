@@ -19,7 +19,7 @@ from metagen_jax.search.seen import (
     remember,
     sort_codes,
 )
-from metagen_jax.search.space import Space, from_indices, from_unit, to_indices, to_unit, violation_of
+from metagen_jax.search.space import Space, all_indices, from_indices, from_unit, to_indices, to_unit, violation_of
 from metagen_jax.search.uniform import draw_uniform
 
 ENUMERABLE_SIZE = 4096  # a space up to this size is its own pool, so nothing in it can be missed
@@ -84,19 +84,6 @@ def sample_uniform(key: jax.Array, space: Space, num: int) -> jax.Array:
     return from_unit(space, draw_uniform(key, (num, space.num_dimensions)))
 
 
-def sample_unseen(
-    key: jax.Array,
-    space: Space,
-    num: int,
-    seen: Seen,
-    *,
-    preferred: jax.Array | None = None,
-    num_good: jax.Array | int | None = None,
-) -> tuple[jax.Array, jax.Array]:
-    """Draws as `draw_unseen` does: `(num, D)` genotypes, and `(num,)` bool, True where one is feasible and unseen."""
-    return draw_unseen(key, space, num, seen, preferred=preferred, num_good=num_good)[:2]
-
-
 def draw_unseen(
     key: jax.Array,
     space: Space,
@@ -148,8 +135,7 @@ def draw_unseen(
 
 def _all_indices(space: Space, at_least: int) -> np.ndarray:
     """Lists the whole space as `(max(size, at_least), D)` int32, from the start again where it is too small."""
-    index = np.arange(max(int(space.size), at_least)) % int(space.size)
-    return np.stack(np.unravel_index(index, space.counts), axis=1).astype(np.int32)
+    return all_indices(space.counts)[np.arange(max(int(space.size), at_least)) % int(space.size)]
 
 
 def _all_drawn(pool: jax.Array) -> jax.Array:

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -268,6 +268,11 @@ def discrete_space(
         raise ValueError(f"ordered must hold True or False, got {ordered!r}. Write bool(...) around each flag.")
     pairs = zip(num_choices, ordered, strict=True)
     return Space(tuple(Integer(0, count - 1) if flag else Categorical(count) for count, flag in pairs), violation)
+
+
+def all_indices(counts: Sequence[int] | np.ndarray) -> np.ndarray:
+    """Lists the indices of every genotype of dimensions with these numbers of choices: `(product, D)` int32."""
+    return np.stack(np.unravel_index(np.arange(math.prod(map(int, counts))), counts), axis=1).astype(np.int32)
 
 
 def violation_of(space: Space, genotypes: jax.Array) -> jax.Array:

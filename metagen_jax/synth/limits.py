@@ -57,14 +57,14 @@ class Limit:
         """
         value = self.measure(costs)
         if isinstance(value, Wide):
-            most = Wide.of(int(self.bound)) if bound is None else bound
-            broken = value.exceeds(most) if self.upper else most.exceeds(value)
-            most = most.rounded()
-            beyond = jnp.where(broken, jnp.maximum(jnp.abs(value.rounded() - most), 1.0), 0.0)
+            exact_bound = Wide.of(int(self.bound)) if bound is None else bound
+            broken = value.exceeds(exact_bound) if self.upper else exact_bound.exceeds(value)
+            bound = exact_bound.rounded()
+            beyond = jnp.where(broken, jnp.maximum(jnp.abs(value.rounded() - bound), 1.0), 0.0)
         else:
-            most = jnp.float32(self.bound) if bound is None else bound
-            beyond = jnp.maximum(value - most if self.upper else most - value, 0.0)
-        return beyond.astype(jnp.float32) / jnp.maximum(most, 1e-9)
+            bound = jnp.float32(self.bound) if bound is None else bound
+            beyond = jnp.maximum(value - bound if self.upper else bound - value, 0.0)
+        return beyond.astype(jnp.float32) / jnp.maximum(bound, 1e-9)
 
     def nearest(self, measured: np.ndarray) -> str:
         """What the spec would have to say for the nearest to the bound of candidates that break it.

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from metagen_jax.search import Space, discrete_space
-from metagen_jax.search.space import violation_of
+from metagen_jax.search.space import all_indices, violation_of
 from metagen_jax.search.splitting import Split, split
 from metagen_jax.synth.costs import Costs, exact
 from metagen_jax.synth.limits import Limit
@@ -42,8 +42,7 @@ def survey(space: "SearchSpace") -> Survey:
     """Lists the networks of a space of up to `MOST_ENUMERATED`; searches a larger one where a sample meets too few."""
     counts = networks(space).counts
     if math.prod(counts.tolist()) <= MOST_ENUMERATED:
-        index = np.arange(math.prod(counts.tolist()))
-        genotypes = np.stack(np.unravel_index(index, counts), axis=1).astype(np.int32)
+        genotypes = all_indices(counts)
         costs, within = _judged(space, genotypes)
         return Survey(genotypes, costs, within, float(within.mean()), counted=True)
     rng = np.random.default_rng(0)
@@ -140,7 +139,7 @@ def _structures(space: "SearchSpace") -> np.ndarray:
     counts = [
         1 if dimension.kind in (SIZE, HYPERPARAMETER) else len(dimension.values) for dimension in space.dimensions
     ]
-    return np.stack(np.unravel_index(np.arange(math.prod(counts)), counts), axis=1).astype(np.int32)
+    return all_indices(counts)
 
 
 def _has_too_many_params(space: "SearchSpace", genotypes: np.ndarray) -> np.ndarray:
