@@ -2,6 +2,8 @@
 PYTHON ?= python3
 # Two workers: most of the time goes into compilation, which uses one core; each worker needs about 3 GiB.
 WORKERS ?= 2
+# A worker that crashes ends the run: pytest-xdist may wait for ever for what one that replaces it has not been given.
+PYTEST := JAX_PLATFORMS=cpu $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --max-worker-restart 0
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -12,10 +14,10 @@ demo: $(INSTALLED)  ## search on handwritten digits, about a minute
 	$(BIN)/python -m metagen_jax.automl --spec specs/image_digits_demo.yaml --out runs/demo --fresh
 
 test: lint  ## lint, types, tests
-	JAX_PLATFORMS=cpu $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: lint  ## the slow tests too
-	JAX_PLATFORMS=cpu $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(PYTEST)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -1,7 +1,12 @@
 """Starts JAX as the command line does, once for all tests, before anything imports it."""
 
+import gc
 import os
 import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 
 from metagen_jax.cli.environment import start_jax
 
@@ -11,3 +16,18 @@ os.environ["JAX_COMPILATION_CACHE_DIR"] = _cache.name
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
 
 start_jax(8)  # for meshes of several devices
+
+# Of the 65,530 memory maps that Linux grants a process by default; a small program takes 15, a large one hundreds.
+MOST_MAPS = 20_000
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_programs_are_let_go_of() -> Iterator[None]:
+    """Drops what JAX has compiled for earlier files, before it runs out of memory maps: XLA does not survive that."""
+    import jax  # which reads the environment when it is imported
+
+    yield
+    maps = Path("/proc/self/maps")
+    if not maps.exists() or maps.read_text().count("\n") > MOST_MAPS:
+        jax.clear_caches()
+        gc.collect()
