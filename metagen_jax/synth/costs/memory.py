@@ -1,41 +1,39 @@
 """The most memory that a traced function takes at once, from which of its values are alive together.
 
 A compiler does not store every value: it computes elementwise operations within those that use them. Which values are
-stored, and in which order operations run, follows what XLA does on a CPU: what goes into a matrix product and what comes
-out of it is stored, so is what is summed and what is costly to compute twice; operations run depth first from the
-results, so that the gradients of weights come late.
+stored, and in which order operations run, follows what XLA does on a CPU: what goes into a group of operations around a
+sum or a matrix product and what comes out of it is stored, so is what is costly to compute twice; operations run depth
+first from the results, and arrays are repeated along axes as soon as they are there.
 """
 
-import math
-from collections.abc import Collection
+import dataclasses
 
+from metagen_jax.synth.costs.fusion import RENAMES, SMALLEST, groups, simplified, users_of
 from metagen_jax.synth.costs.operations import Operation, Trace, Value
 from metagen_jax.synth.costs.polynomials import Polynomial, Rulers, largest
-from metagen_jax.synth.costs.work import MOVES, REDUCTIONS, TRANSCENDENTAL
+from metagen_jax.synth.costs.work import REDUCTIONS, TRANSCENDENTAL
 
-RENAMES = frozenset(("expand_dims", "reshape", "squeeze", "stop_gradient"))  # the same bytes in the same order
 STORED = REDUCTIONS | {"cumsum", "dot_general", "gather", "scatter", "scatter-add", "sort"}
 COSTLY = TRANSCENDENTAL | {"div"}  # not computed twice
-FRESH = frozenset(("broadcast_in_dim", "iota"))  # made from nothing wherever they are used
 
 
-def peaks(trace: Trace, rulers: Rulers, beside: Collection[Value] = ()) -> tuple[Polynomial, ...]:
+def peaks(trace: Trace, rulers: Rulers, with_results: bool = True) -> tuple[Polynomial, ...]:
     """The bytes alive beside the inputs at each point that may be the worst one: their maximum is the peak.
 
     Args:
-      beside: values that are not counted either.
+      with_results: whether the function's results count.
     """
-    operations = _depth_first(trace)
-    storage = _Storage(operations, trace)
-    uncounted = {storage.root(value) for value in beside}
-    last_use = _last_uses(operations, trace, storage)
+    trace = _in_order(trace)
+    storage = _Storage(trace)
+    uncounted = set() if with_results else {storage.root(value) for value in trace.outputs}
+    last_use = _last_uses(trace, storage)
     dying: dict[int, list[Value]] = {}
     for value, time in last_use.items():
         if value in storage.made and value not in uncounted:
             dying.setdefault(time, []).append(value)
     none = rulers.constant(0)
     alive, points = none, []
-    for time, operation in enumerate(operations):
+    for time, operation in enumerate(trace.operations):
         made = (value for value in operation.outputs if value in storage.stored and value not in uncounted)
         new = sum((num_bytes(value, rulers) for value in made), none)
         points.append(alive + new - _taken_over(operation, storage, dying.get(time, ()), rulers))
@@ -44,26 +42,26 @@ def peaks(trace: Trace, rulers: Rulers, beside: Collection[Value] = ()) -> tuple
 
 
 def stored(trace: Trace) -> list[Value]:
-    """The values that are stored beside the inputs, each by about one kernel."""
-    operations = _depth_first(trace)
-    storage = _Storage(operations, trace)
-    return [value for operation in operations for value in operation.outputs if value in storage.stored]
+    """The values that are stored beside the inputs, each by about one kernel; the same ones whatever the sizes."""
+    trace = _in_order(trace)
+    storage = _Storage(trace, smallest=0)
+    return [value for operation in trace.operations for value in operation.outputs if value in storage.stored]
 
 
 class _Storage:
     """Which values of a trace are stored."""
 
-    def __init__(self, operations: list[Operation], trace: Trace):
-        self.made = {value: operation for operation in operations for value in operation.outputs}
-        self._users: dict[Value, int] = {}
+    def __init__(self, trace: Trace, smallest: int = SMALLEST):
+        self.made = {value: operation for operation in trace.operations for value in operation.outputs}
+        self._users = users_of(trace)
+        self._groups = groups(trace, self._users, smallest)
         self._sources: dict[Value, frozenset[Value]] = {}
-        for operation in operations:
-            if operation.name not in RENAMES:
-                for value in {self.root(each) for each in operation.inputs if each is not None}:
-                    self._users[value] = self._users.get(value, 0) + 1
         self.stored: set[Value] = set()
-        for operation in operations:
-            self._store(operation)
+        for operation in trace.operations:
+            if self.is_grouped(operation):
+                self._store_grouped(operation)
+            else:
+                self._store_alone(operation)
         self.stored |= {self.root(value) for value in trace.outputs if self.root(value) in self.made}
         self.stored = {self.root(value) for value in self.stored}
 
@@ -85,71 +83,78 @@ class _Storage:
             self._sources[value] = frozenset[Value]().union(*operands)
         return self._sources[value]
 
-    def _store(self, operation: Operation) -> None:
-        shared = self._users.get(operation.outputs[0], 0) > 1
-        if operation.name in STORED or operation.name == "pad" or (operation.name in COSTLY and shared):
+    def is_grouped(self, operation: Operation) -> bool:
+        return id(operation) in self._groups
+
+    def _store_grouped(self, operation: Operation) -> None:
+        """Stores what the operation's group reads and what others read of it."""
+        group = self._groups[id(operation)]
+        if any(user is None or self._groups.get(id(user)) is not group for user in self._users[operation.outputs[0]]):
             self.stored.update(operation.outputs)
-        if operation.name == "dot_general":
-            for value in operation.inputs:
-                if value is not None and self._is_computed(self.root(value)):
-                    self.stored.add(self.root(value))
-        if operation.name in REDUCTIONS and operation.inputs[0] is not None:
-            self._store_reduced(self.root(operation.inputs[0]))
+        for value in map(self.root, filter(None, operation.inputs)):
+            if value in self.made and self._groups.get(id(self.made[value])) is not group:
+                self.stored.add(value)
 
-    def _store_reduced(self, value: Value) -> None:
-        """Stores what a reduction reads, but not what only it uses: that is computed within it."""
-        if not self._is_computed(value) or value in self.stored:
-            return
-        operation = self.made[value]
-        if self._users.get(value, 0) > 1 and operation.name not in MOVES and operation.name != "convert_element_type":
-            self.stored.add(value)
-            return
-        for operand in operation.inputs:
-            if operand is not None and math.prod(operand.shape) >= math.prod(value.shape):
-                self._store_reduced(self.root(operand))
-
-    def _is_computed(self, value: Value) -> bool:
-        return value in self.made and self.made[value].name not in FRESH
+    def _store_alone(self, operation: Operation) -> None:
+        source = operation.inputs[0] if operation.inputs else None
+        is_shared = len(self._users[operation.outputs[0]]) > 1
+        is_padded = operation.name == "pad" and source is not None and self.root(source) in self.stored
+        if operation.name in STORED or is_padded or (operation.name in COSTLY and is_shared):
+            self.stored.update(operation.outputs)
 
 
-def _last_uses(operations: list[Operation], trace: Trace, storage: _Storage) -> dict[Value, int]:
+def _last_uses(trace: Trace, storage: _Storage) -> dict[Value, int]:
     last: dict[Value, int] = {}
-    for time, operation in enumerate(operations):
+    for time, operation in enumerate(trace.operations):
         if not storage.stored.isdisjoint(operation.outputs):
             for value in operation.inputs:
                 if value is not None:
                     last |= dict.fromkeys(storage.sources(value), time)
     for value in trace.outputs:
-        last |= dict.fromkeys(storage.sources(value), len(operations))
+        last |= dict.fromkeys(storage.sources(value), len(trace.operations))
     return last
 
 
 def _taken_over(operation: Operation, storage: _Storage, dying: list[Value] | tuple[()], rulers: Rulers) -> Polynomial:
     """The bytes of an elementwise result that is written over an operand which is not needed again."""
-    if operation.name in STORED or storage.stored.isdisjoint(operation.outputs):
+    is_elementwise = operation.name not in STORED and not storage.is_grouped(operation)
+    if not is_elementwise or storage.stored.isdisjoint(operation.outputs):
         return rulers.constant(0)
     size = num_bytes(operation.outputs[0], rulers)
     fits = any(num_bytes(value, rulers).dominates(size) for value in dying)
     return size if fits else rulers.constant(0)
 
 
-def _depth_first(trace: Trace) -> list[Operation]:
-    """The operations in the order in which the results ask for them, last operand first."""
+def _in_order(trace: Trace) -> Trace:
+    """The trace, simplified, in the order in which the results ask for operations; but arrays are repeated early."""
+    trace = simplified(trace)
     made = {value: operation for operation in trace.operations for value in operation.outputs}
+    repeating: dict[Value | None, list[Operation]] = {}
+    for operation in trace.operations:
+        if operation.name == "broadcast_in_dim":
+            source = operation.inputs[0] if operation.inputs[0] in made else None
+            repeating.setdefault(source, []).append(operation)
     done: set[int] = set()
     order: list[Operation] = []
-    stack = [(made[value], False) for value in reversed(trace.outputs) if value in made]
-    while stack:
-        operation, ready = stack.pop()
-        if id(operation) in done:
-            continue
-        if ready:
+
+    def do(operation: Operation) -> None:
+        if id(operation) not in done:
             done.add(id(operation))
             order.append(operation)
-            continue
-        stack.append((operation, True))
-        stack += [(made[value], False) for value in operation.inputs if value is not None and value in made]
-    return order
+            for each in (each for value in operation.outputs for each in repeating.get(value, ())):
+                do(each)
+
+    for each in repeating.get(None, ()):
+        do(each)
+    stack = [(made[value], False) for value in reversed(trace.outputs) if value in made]
+    while stack:
+        operation, is_ready = stack.pop()
+        if is_ready:
+            do(operation)
+        elif id(operation) not in done:
+            stack.append((operation, True))
+            stack += [(made[value], False) for value in reversed(operation.inputs) if value in made]
+    return dataclasses.replace(trace, operations=tuple(order))
 
 
 def num_bytes(value: Value, rulers: Rulers) -> Polynomial:

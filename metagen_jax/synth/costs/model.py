@@ -23,7 +23,6 @@ from metagen_jax.synth.named_axes import Leaf
 
 FLOAT_BYTES = 4
 OPTIMIZER_ARRAYS = 2  # AdamW keeps two moments of each weight
-REUSE = 1.05  # of memory that a compiler cannot use again, because what becomes free is of another size
 
 
 class Costs(NamedTuple):
@@ -143,11 +142,11 @@ class CostModel:
             params=params,
             flops=self.forward(real),
             training_flops=self.training(real),
-            memory_bytes=weights + optimizer + self.batch_bytes + REUSE * self.learning(real),
-            activation_bytes=REUSE * self.activations(real),
+            memory_bytes=weights + optimizer + self.batch_bytes + self.learning(real),
+            activation_bytes=self.activations(real),
             optimizer_bytes=optimizer,
             cache_bytes=cache,
-            inference_bytes=weights + cache + REUSE * self.answering(real),
+            inference_bytes=weights + cache + self.answering(real),
             latency_ms=self.predictor.predicted_ms(self.effort_of(real)),
         )
 
@@ -211,7 +210,7 @@ def build_cost_model(
         training=by_depth(training, lambda each: work[id(each)].flops),
         answering=by_depth(forward, lambda each: memory.peaks(each, rulers)),
         learning=by_depth(training, lambda each: memory.peaks(each, rulers)),
-        activations=by_depth(training, lambda each: memory.peaks(each, rulers, beside=each.outputs)),
+        activations=by_depth(training, lambda each: memory.peaks(each, rulers, with_results=False)),
         batch_bytes=sum(int(np.prod(each.shape)) * each.dtype.itemsize for each in program.batch),
         tallies=tuple(effort.tally(each, rulers) for each in forward),
     )

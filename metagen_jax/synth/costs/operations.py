@@ -35,12 +35,19 @@ class Value:
 
 @dataclasses.dataclass(frozen=True)
 class Operation:
-    """One primitive; a constant among its inputs is None."""
+    """One primitive.
+
+    Attributes:
+      inputs: None for a constant.
+      params: of the primitive.
+      constants: the constants among the inputs, in their order.
+    """
 
     name: str
     inputs: tuple[Value | None, ...]
     outputs: tuple[Value, ...]
     params: dict[str, Any]
+    constants: tuple[Any, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +103,8 @@ class _Flattener:
                 results = self.flatten(equation.params[_CALLS[name]], operands)
             else:
                 made = tuple(self.value(variable.aval) for variable in equation.outvars)
-                self.operations.append(Operation(name, tuple(operands), made, equation.params))
+                constants = tuple(atom.val for atom in equation.invars if isinstance(atom, core.Literal))
+                self.operations.append(Operation(name, tuple(operands), made, equation.params, constants))
                 results = list(made)
             known |= zip(equation.outvars, results, strict=True)
         return [read(atom) for atom in jaxpr.outvars]

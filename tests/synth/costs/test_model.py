@@ -56,6 +56,16 @@ def test_memory_is_within_a_fifth_of_what_xla_allocates_and_rarely_below(
         assert 0.9 < predicted["memory_bytes"] / xla.memory_bytes < 1.2
 
 
+def test_memory_is_that_of_xla_where_attention_weights_are_most_of_it():
+    choices = "{norm: [layer], activation: [gelu], patch_size: [2], d_model: [32], num_layers: [1], num_heads: [2]}"
+    overrides = (f"architecture.choices={choices}", "constraints.parameter_budget={}", "training.batch_size=32")
+    space = prepare(load_spec(ROOT / "specs" / "image_vit_classification.yaml", overrides)).space
+    genotype = np.zeros(len(space.dimensions), np.int32)
+    (predicted,) = space.costs_of(genotype[None])
+    xla = count(space, space.blueprint(genotype), compiled=False)
+    assert predicted["memory_bytes"] / xla.memory_bytes == pytest.approx(1, abs=0.1)
+
+
 def test_the_cache_holds_keys_and_values_of_every_position(space: SearchSpace):
     sizes = {"num_layers": 3, "num_heads": 2, "head_dim": 8, "d_model": 16, "d_ff": 32}
     sizes |= {"width": 16, "hidden": 16}

@@ -1,0 +1,135 @@
+"""Which operations of a traced function a compiler computes together, without storing what passes between them.
+
+Follows the library fusions of XLA on a CPU: around each sum and each matrix product a group grows, downwards while its
+result has a single reader, upwards to whatever nobody else reads. What a group reads from outside is stored for it, also
+an array that only repeats another one.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+
+from metagen_jax.synth.costs.operations import Operation, Trace, Value
+from metagen_jax.synth.costs.work import REDUCTIONS
+
+RENAMES = frozenset(("expand_dims", "reshape", "squeeze", "stop_gradient"))  # the same bytes in the same order
+CENTRES = frozenset(("dot_general", "reduce_max", "reduce_min", "reduce_sum"))  # of groups
+_BINARY = frozenset(("add", "add_any", "div", "max", "min", "mul", "pow", "sub"))
+_UNARY = frozenset(
+    (
+        *("abs", "convert_element_type", "erf", "exp", "integer_pow", "log", "logistic", "neg", "rsqrt", "sqrt"),
+        *("square", "tanh"),
+    )
+)
+_REPEATING = _BINARY | {"and", "atan2", "eq", "ge", "gt", "le", "lt", "ne", "or", "rem", "select_n"}
+SMALLEST = 4096  # elements of an array that a group is worth its while for
+
+Group = list[Operation]
+Users = Mapping[Value, Sequence[Operation | None]]
+
+
+def simplified(trace: Trace) -> Trace:
+    """A trace as a compiler sees it: nothing is computed twice, and what an elementwise operation repeats along axes is an
+    array of its own."""
+    operations: list[Operation] = []
+    known: dict[tuple[object, ...], Operation] = {}
+    instead: dict[Value, Value] = {}
+
+    def add(operation: Operation) -> tuple[Value, ...]:
+        params = "" if operation.name == "broadcast_in_dim" else str(operation.params)
+        key = (operation.name, operation.inputs, operation.outputs[0].shape, str(operation.constants), params)
+        first = known.setdefault(key, operation)
+        if first is operation:
+            operations.append(operation)
+        return first.outputs
+
+    number = max((value.number for each in trace.operations for value in each.outputs), default=0)
+    for operation in trace.operations:
+        made = operation.outputs[0]
+        inputs = [None if value is None else instead.get(value, value) for value in operation.inputs]
+        if operation.name == "max" and operation.constants == (-math.inf,):  # as in a softmax
+            (instead[made],) = filter(None, inputs)
+            continue
+        if operation.name in _REPEATING:
+            for place, value in enumerate(inputs):
+                if value is not None and value.shape != made.shape:
+                    number += 1
+                    repeated = Value(number, made.shape, value.itemsize)
+                    (inputs[place],) = add(Operation("broadcast_in_dim", (value,), (repeated,), {}))
+        name = "reshape" if _only_renames(operation) else operation.name
+        outputs = add(dataclasses.replace(operation, name=name, inputs=tuple(inputs)))
+        instead |= zip(operation.outputs, outputs, strict=True)
+    outputs = tuple(dict.fromkeys(instead.get(value, value) for value in trace.outputs))
+    return Trace(tuple(operations), trace.inputs, outputs)
+
+
+def _only_renames(operation: Operation) -> bool:
+    """Whether nothing is repeated or summed, because the axes in question have length 1."""
+    if operation.name not in REDUCTIONS | {"broadcast_in_dim"} or operation.inputs[0] is None:
+        return False
+    return math.prod(operation.inputs[0].shape) == math.prod(operation.outputs[0].shape)
+
+
+def users_of(trace: Trace) -> dict[Value, list[Operation | None]]:
+    """Who reads each value, once each; None for the caller."""
+    users: dict[Value, list[Operation | None]] = {}
+    for operation in trace.operations:
+        for value in dict.fromkeys(operation.inputs):
+            if value is not None:
+                users.setdefault(value, []).append(operation)
+    for value in trace.outputs:
+        users.setdefault(value, []).append(None)
+    return users
+
+
+def groups(trace: Trace, users: Users, smallest: int = SMALLEST) -> dict[int, Group]:
+    """The group of each operation that is in one, by the operation's `id`.
+
+    Args:
+      smallest: elements of a result for which an elementwise operation joins a group.
+    """
+    made = {value: operation for operation in trace.operations for value in operation.outputs}
+    of: dict[int, Group] = {}
+
+    def can_join(operation: Operation) -> bool:
+        if operation.name in RENAMES | CENTRES | {"broadcast_in_dim"}:
+            return True
+        return operation.name in _UNARY | _BINARY and math.prod(operation.outputs[0].shape) >= smallest
+
+    def join(operation: Operation, group: Group) -> None:
+        for each in of.get(id(operation), [operation]):
+            group.append(each)
+            of[id(each)] = group
+
+    def is_inside(user: Operation | None, group: Group) -> bool:
+        return user is not None and of.get(id(user)) is group
+
+    def above(group: Group) -> Operation | None:
+        """Something that only the group reads."""
+        for operation in group:
+            for value in operation.inputs if operation.name != "dot_general" else ():
+                maker = None if value is None else made.get(value)
+                if maker is None or is_inside(maker, group) or not (id(maker) in of or can_join(maker)):
+                    continue
+                if all(is_inside(user, group) for user in users[value]):  # type: ignore[index]
+                    return maker
+        return None
+
+    def below(group: Group) -> Operation | None:
+        """The only reader of the group's result."""
+        for operation in group:
+            using = users.get(operation.outputs[0], ())
+            user = using[0] if len(using) == 1 else None
+            if user is None or is_inside(user, group) or "dot_general" in (operation.name, user.name):
+                continue
+            if id(user) in of or can_join(user):
+                return user
+        return None
+
+    for operation in reversed(trace.operations):
+        if operation.name in CENTRES and id(operation) not in of:
+            group = [operation]
+            of[id(operation)] = group
+            while (neighbour := above(group) or below(group)) is not None:
+                join(neighbour, group)
+    return of
