@@ -69,33 +69,30 @@ def nothing_seen(capacity: int, *, notes_repairs: bool = False) -> Seen:
 class Sorted(NamedTuple):
     """The codes of a set in ascending order, to look up many of them. C: capacity."""
 
-    codes: jax.Array  # (C,) uint32; places of the ring that are still free repeat its first code
-    places: jax.Array  # (C,) int32, in the ring
+    codes: jax.Array  # (C,) uint32; one of the set's codes fills the places that are free
     is_empty: jax.Array  # () bool
 
 
 def sort_codes(seen: Seen) -> Sorted:
     """Sorts a set; of a large one that takes longer than a thousand look-ups. O(C log C)."""
-    real = jnp.arange(seen.codes.size) < seen.num_added
-    codes = jnp.where(real, seen.codes, seen.codes[0])
-    places = jnp.argsort(codes, stable=True)  # so that of equal codes the real one comes first
-    return Sorted(codes[places], places, seen.num_added == 0)
+    return _sorted_where(seen.codes, jnp.arange(seen.codes.size) < seen.num_added)
+
+
+def _sorted_where(codes: jax.Array, wanted: jax.Array) -> Sorted:
+    """Sorts those of `(C,)` codes that are wanted, `(C,)` bool. Codes alone are sorted five times as fast as with places."""
+    filler = codes[jnp.argmax(wanted)]
+    return Sorted(jnp.sort(jnp.where(wanted, codes, filler)), ~wanted.any())
 
 
 def is_among(known: Sorted, codes: jax.Array) -> jax.Array:
     """Tells which of `(N,)` codes are in a sorted set, as `(N,)` bool. O(N log C)."""
-    return _look_up(known, codes)[0]
+    position = jnp.minimum(jnp.searchsorted(known.codes, codes), known.codes.size - 1)
+    return (known.codes[position] == codes) & ~known.is_empty
 
 
 def is_seen(seen: Seen, codes: jax.Array) -> jax.Array:
     """Tells which of `(N,)` codes are in the set, as `(N,)` bool. O((N + C) log C)."""
     return is_among(sort_codes(seen), codes)
-
-
-def _look_up(known: Sorted, codes: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Whether each of `(N,)` codes is there, and its place in the ring if it is."""
-    position = jnp.minimum(jnp.searchsorted(known.codes, codes), known.codes.size - 1)
-    return (known.codes[position] == codes) & ~known.is_empty, known.places[position]
 
 
 def was_repaired(space: Space, state: Any, genotypes: jax.Array) -> jax.Array:
@@ -119,8 +116,7 @@ def was_repaired(space: Space, state: Any, genotypes: jax.Array) -> jax.Array:
     codes, found = genotype_codes(space, genotypes), jnp.zeros(genotypes.shape[0], bool)
     for part in jax.tree.leaves(state, is_leaf=lambda part: isinstance(part, Seen)):
         if isinstance(part, Seen) and part.repaired is not None:
-            is_there, place = _look_up(sort_codes(part), codes)
-            found |= is_there & part.repaired[place]
+            found |= is_among(_sorted_where(part.codes, part.repaired), codes)
     return found
 
 
