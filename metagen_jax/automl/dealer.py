@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +11,7 @@ from typing import Any
 from metagen_jax.automl.candidate import Candidate
 from metagen_jax.automl.chunks import CannotCompile, OutOfMemory, Part, Segment, Task
 from metagen_jax.automl.lanes import Lane, LaneLost
+from metagen_jax.automl.programs import MOST_PROGRAMS
 from metagen_jax.population.plan import ProgramPlan
 
 Waiting = dict[ProgramPlan, list[Candidate]]
@@ -118,7 +120,7 @@ class Dealer:
           look: told every segment; what it raises ends all training.
         """
         if len(self._hands) == 1:  # otherwise everybody would compile everything
-            for plan in waiting:
+            for plan in itertools.islice(waiting, MOST_PROGRAMS):
                 self._hands[0].lane.begin(plan, part)
         try:
             yield from self._give_up(waiting)

@@ -11,9 +11,13 @@ from metagen_jax.population.plan import ProgramPlan
 from metagen_jax.population.program import Program
 from metagen_jax.population.weights import Structure
 
+# Held at once by a process. Each takes up to a thousand of the 65,530 memory maps that Linux grants a process by default,
+# and XLA does not survive running out of them.
+MOST_PROGRAMS = 32
+
 
 class Programs:
-    """Builds what a plan asks for.
+    """Builds what a plan asks for; of more than `MOST_PROGRAMS`, those that were not asked for the longest are let go of.
 
     Args:
       mesh: the devices.
@@ -38,7 +42,11 @@ class Programs:
 
     def get(self, planned: ProgramPlan, structure: Callable[[], Structure]) -> Program:
         """The program, as large as planned or as memory was found to allow."""
-        if planned not in self._built:
+        if planned in self._built:
+            self._built[planned] = self._built.pop(planned)  # the last one of all, now
+        else:
+            while len(self._built) >= MOST_PROGRAMS:
+                self._let_go(next(iter(self._built)))
             sizes = ", ".join(f"{axis} {length}" for axis, length in planned.allocated.items())
             self._note(f"compiling a program that holds {sizes}; this takes some seconds")
             width, num_devices = self._capacity.get(planned, (planned.width, self._mesh.size))
@@ -56,9 +64,13 @@ class Programs:
             return 0
         smaller = (width // 2, num_devices) if width > 1 else (1, num_devices // 2)
         self._capacity[planned] = smaller
-        del self._built[planned], self._compiling[planned]
+        self._let_go(planned)
         self._note(f"out of memory: chunks of {smaller[0]} on {smaller[1]} device(s) from here on")
         return smaller[0] * smaller[1]
+
+    def _let_go(self, planned: ProgramPlan) -> None:
+        self._built.pop(planned).let_go()
+        self._compiling.pop(planned, None)
 
 
 def ran_out_of_memory(error: Exception) -> bool:

@@ -220,6 +220,13 @@ class Program:
         """What every candidate answers to one batch of inputs: `(N, B, ...)` float32."""
         return np.asarray(self._logits(population.params, population.sizes, inputs))[self._slots]
 
+    def let_go(self) -> None:
+        """Drops what was compiled, of which JAX may outlive the last reference; it would be compiled again if needed."""
+        self._compiled.clear()
+        self._compiled_scores.clear()
+        for jitted in (self._start, self._train, self._logits, self._score):
+            jitted.clear_cache()  # type: ignore[attr-defined]
+
     @property
     def num_compilations(self) -> int:
         """How often the training step has been compiled: once for each number of steps."""

@@ -10,6 +10,7 @@ from metagen_jax.automl.candidate import Candidate
 from metagen_jax.automl.chunks import CannotCompile, Member, OutOfMemory, Part, Segment, Task
 from metagen_jax.automl.dealer import Dealer
 from metagen_jax.automl.lanes import LaneLost
+from metagen_jax.automl.programs import MOST_PROGRAMS
 from metagen_jax.automl.rungs import schedule
 from metagen_jax.population.plan import ProgramPlan
 from metagen_jax.synth.architecture import Blueprint
@@ -171,3 +172,11 @@ def test_a_bug_in_a_lane_is_raised_as_it_is():
 
     with pytest.raises(ZeroDivisionError):
         train([Broken()], {program("a"): candidates(0)})
+
+
+def test_not_more_is_compiled_ahead_than_a_process_holds():
+    lane = StandIn()
+    waiting = {program(f"p{number}"): candidates(number) for number in range(MOST_PROGRAMS + 3)}
+    list(Dealer([lane], lambda note: None).train(waiting, PART, task_of, lambda chunk, segment: None))
+    assert lane.begun == [f"p{number}" for number in range(MOST_PROGRAMS)]
+    assert len(lane.tasks) == MOST_PROGRAMS + 3
