@@ -11,6 +11,8 @@ from metagen_jax.search.uniform import draw_uniform, scale_to_index
 from metagen_jax.search.variation import LONGEST_STEP, SHORTEST_STEP, STEP_STOP_RATE
 
 NUM_STEPS = 96  # most rows of spaces with ten dimensions arrive in fewer, unless limits leave a sliver
+MANY = 1024  # rows of which a step leaves out those that no longer move, once they are all but an eighth
+FEW = 8
 SECOND_CHANGE_RATE = 0.5  # of steps that change two dimensions, as where no single change helps
 
 
@@ -81,21 +83,38 @@ def repair(
         step, rows = carry
         return (step == 0) | moving(step, rows).any()
 
-    def one_step(carry):  # the first only judges, so that the limits are compiled once
-        step, rows = carry
-        step_key = jax.random.fold_in(key, step)
+    def tried_once(step, rows: Repaired, draws, is_moving, wanders) -> Repaired:  # the first step only judges
         tried = jax.lax.cond(
-            step == 0, lambda: rows.genotypes, lambda: change_one_or_two(step_key, space, rows.genotypes)
+            step == 0, lambda: rows.genotypes, lambda: _change_one_or_two(space, rows.genotypes, draws)
         )
         violations = violation_of(space, tried)
         may_stay_level = wanders | jnp.isinf(rows.violations)
         better = (violations < rows.violations) | (may_stay_level & (violations == rows.violations))
-        kept = (moving(step, rows) & better) | (step == 0)
-        return step + 1, Repaired(
+        kept = (is_moving & better) | (step == 0)
+        return Repaired(
             genotypes=jnp.where(kept[:, None], tried, rows.genotypes),
             violations=jnp.where(kept, violations, rows.violations),
             was_feasible=jnp.where(step == 0, violations <= 0, rows.was_feasible),
         )
+
+    num_few = num_rows // FEW if num_rows >= MANY else 0
+
+    def one_step(carry):
+        step, rows = carry
+        draws, is_moving = _draws_of_changes(jax.random.fold_in(key, step), num_rows), moving(step, rows)
+
+        def few() -> Repaired:  # the others would stay as they are
+            place = jnp.nonzero(is_moving, size=num_few, fill_value=num_rows)[0]  # one past the end is dropped
+            part = Repaired(*(of.at[place].get(mode="clip") for of in rows))
+            part = tried_once(step, part, draws.at[:, place].get(mode="clip"), True, wanders.at[place].get(mode="clip"))
+            return Repaired(*(of.at[place].set(new, mode="drop") for of, new in zip(rows, part, strict=True)))
+
+        def all_rows() -> Repaired:
+            return tried_once(step, rows, draws, is_moving, wanders)
+
+        if not num_few:
+            return step + 1, all_rows()
+        return step + 1, jax.lax.cond((step > 0) & (is_moving.sum() <= num_few), few, all_rows)
 
     unjudged = Repaired(genotypes, jnp.full(num_rows, jnp.inf, jnp.float32), jnp.zeros(num_rows, bool))
     return jax.lax.while_loop(unfinished, one_step, (jnp.int32(0), unjudged))[1]
@@ -152,12 +171,21 @@ def change_one_or_two(key: jax.Array, space: Space, genotypes: jax.Array) -> jax
 
     What would leave a range stays where it is.
     """
+    return _change_one_or_two(space, genotypes, _draws_of_changes(key, genotypes.shape[0]))
+
+
+def _draws_of_changes(key: jax.Array, num: int) -> jax.Array:
+    return draw_uniform(key, (9, num))
+
+
+def _change_one_or_two(space: Space, genotypes: jax.Array, draws: jax.Array) -> jax.Array:
+    """Changes `(N, D)` genotypes as `(9, N)` uniform draws say."""
     can_vary = np.flatnonzero(space.is_continuous | (space.counts > 1))
     if not can_vary.size:
         return genotypes
-    second, *draws = draw_uniform(key, (9, genotypes.shape[0]))
-    once = _change_one(space, can_vary, genotypes, *draws[:4])
-    twice = _change_one(space, can_vary, once, *draws[4:])
+    second, *draws_of_each = draws
+    once = _change_one(space, can_vary, genotypes, *draws_of_each[:4])
+    twice = _change_one(space, can_vary, once, *draws_of_each[4:])
     return jnp.where((second < SECOND_CHANGE_RATE)[:, None], twice, once)
 
 

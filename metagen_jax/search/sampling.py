@@ -287,6 +287,9 @@ def children_or_spread(
         num_good=jnp.where(breeding, num, num_candidates),
         num_bred=jnp.where(breeding, num, 0),
     )
-    spread = spread_out(space, drawn.genotypes, drawn.good, num)
-    proposals = jnp.where(breeding, drawn.genotypes[:num], spread)
+    proposals = jax.lax.cond(  # to spread out takes as many steps as there are proposals
+        breeding,
+        lambda: drawn.genotypes[:num],
+        lambda: spread_out(space, drawn.genotypes, drawn.good, num),
+    )
     return proposals, remember_asked(space, seen, proposals, drawn)

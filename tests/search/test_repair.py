@@ -1,5 +1,7 @@
 """Genotypes are moved into the limits, and no further than the limits ask for."""
 
+import importlib
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -101,3 +103,12 @@ def test_every_strategy_proposes_feasible_candidates_and_says_which_were_repaire
         num_repaired += int(was_repaired(DISCRETE, state, genotypes).sum())
         state = tell(state, genotypes, genotypes.sum(axis=1, keepdims=True).astype(jnp.float32), violations)
     assert num_repaired > 0
+
+
+def test_leaving_out_rows_that_are_done_changes_nothing(space: Space, monkeypatch: pytest.MonkeyPatch):
+    drawn = sample_uniform(jax.random.key(1), space, 1500)
+    wanders = jnp.arange(1500) % 20 == 0  # on and on, after most of the others have arrived
+    left_out = repair(jax.random.key(2), space, drawn, wanders=wanders)
+    monkeypatch.setattr(importlib.import_module("metagen_jax.search.repair"), "MANY", 10**9)
+    for few, every in zip(left_out, repair(jax.random.key(2), space, drawn, wanders=wanders), strict=True):
+        np.testing.assert_array_equal(few, every)
