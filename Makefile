@@ -2,11 +2,11 @@
 PYTHON ?= python3
 # Two workers: most of the time goes into compilation, which uses one core; each worker needs about 3 GiB.
 WORKERS ?= 2
-# A worker that crashes ends the run: pytest-xdist may wait for ever for what one that replaces it has not been given.
-PYTEST := JAX_PLATFORMS=cpu $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --max-worker-restart 0
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# A worker that crashes ends the run: pytest-xdist may wait for ever for what one that replaces it has not been given.
+PYTEST := JAX_PLATFORMS=cpu $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --max-worker-restart 0
 
 .PHONY: demo test test-all lint format figures clean
 
