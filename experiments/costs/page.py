@@ -33,13 +33,13 @@ def page(result: Mapping[str, Any]) -> str:
 
 Written by `python experiments/costs/page.py` from `results/costs.json`, which `{result["command"]}` measured in {result["seconds"] / 60:.0f} minutes on two cores ({result["machine"]}; python {versions["python"]}, jax {versions["jax"]}; {result["date"]}).
 
-{everything["candidates"]} random networks of {len(result["rows"])} families (`{"`, `".join(result["rows"])}`), any norm, activation, patch or stride, sizes by steps that are no multiples of anything. For each, the program that would be trained is rendered and handed to XLA: its parameters are counted, its FLOPs are those of XLA's cost analysis (layers are unrolled in it, so there are no loops to account for), its memory is that of XLA's memory analysis of a whole training step with donated weights.
+{everything["candidates"]} random networks (seed {result["seed"]}) of {len(result["rows"])} families (`{"`, `".join(result["rows"])}`), any norm, activation, patch or stride, sizes by steps that are no multiples of anything. For each, the program that would be trained is rendered and handed to XLA: its parameters are counted, its FLOPs are those of XLA's cost analysis (layers are unrolled in it, so there are no loops to account for), its memory is that of XLA's memory analysis of a whole training step with donated weights.
 
 Parameters are equal for {everything["params_equal"]} of {everything["candidates"]}.
 
 {table(result)}
 
-Memory is within 20 % for {memory["within_20_percent"]:.1%} of the networks; for {far_below or "none"} it is more than 10 % below what XLA takes. After optimisation XLA also counts what it computes twice, or what it has replaced: that is compiled for every fifth network.
+Memory is within 20 % for {memory["within_20_percent"]:.1%} of the networks; for {far_below or "none"} it is more than 10 % below what XLA takes. The rules of what XLA stores were worked out on the networks of seed 0. After optimisation XLA also counts what it computes twice, or what it has replaced: that is compiled for every fifth network.
 """
 
 
