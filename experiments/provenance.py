@@ -1,5 +1,6 @@
 """What every stored result says about where it is from."""
 
+import argparse
 import datetime
 import platform
 import shlex
@@ -18,8 +19,15 @@ def provenance(script: str, where: str, seed: int) -> dict[str, Any]:
     """
     return {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "command": shlex.join(["python", script, *sys.argv[1:]]),
+        "command": shlex.join(["python", script, *_what_counts(sys.argv[1:])]),
         "machine": f"{platform.machine()}, {where}",
         "versions": versions(),
         "seed": seed,
     }
+
+
+def _what_counts(arguments: list[str]) -> list[str]:
+    """The arguments without the folder for the results, which is one of some machine and changes nothing in them."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--results")
+    return parser.parse_known_args(arguments)[1]
