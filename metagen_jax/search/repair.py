@@ -11,7 +11,7 @@ from metagen_jax.search.uniform import draw_uniform, scale_to_index
 from metagen_jax.search.variation import LONGEST_STEP, SHORTEST_STEP, STEP_STOP_RATE
 
 NUM_STEPS = 96  # most rows of spaces with ten dimensions arrive in fewer, unless limits leave a sliver
-MANY = 1024  # rows of which a step leaves out those that no longer move, once they are all but an eighth
+MANY = 1024  # rows of which a step leaves out those that no longer move, once one in `FEW` still does
 FEW = 8
 SECOND_CHANGE_RATE = 0.5  # of steps that change two dimensions, as where no single change helps
 

@@ -22,7 +22,7 @@ _UNARY = frozenset(
     )
 )
 _REPEATING = _BINARY | {"and", "atan2", "eq", "ge", "gt", "le", "lt", "ne", "or", "rem", "select_n"}
-SMALLEST = 4096  # elements of an array that a group is worth its while for
+SMALLEST = 4096  # elements of an array that is computed in a group; searched axes count as long as their rulers are
 
 Group = list[Operation]
 Users = Mapping[Value, Sequence[Operation | None]]
@@ -88,7 +88,6 @@ def groups(trace: Trace, users: Users, smallest: int = SMALLEST) -> dict[int, Gr
     Args:
       smallest: elements of a result for which an elementwise operation joins a group.
     """
-    made = {value: operation for operation in trace.operations for value in operation.outputs}
     of: dict[int, Group] = {}
 
     def can_join(operation: Operation) -> bool:
@@ -108,7 +107,7 @@ def groups(trace: Trace, users: Users, smallest: int = SMALLEST) -> dict[int, Gr
         """Something that only the group reads."""
         for operation in group:
             for value in operation.inputs if operation.name != "dot_general" else ():
-                maker = None if value is None else made.get(value)
+                maker = None if value is None else trace.made.get(value)
                 if maker is None or is_inside(maker, group) or not (id(maker) in of or can_join(maker)):
                     continue
                 if all(is_inside(user, group) for user in users[value]):  # type: ignore[index]

@@ -52,7 +52,7 @@ class _Storage:
     """Which values of a trace are stored."""
 
     def __init__(self, trace: Trace, smallest: int = SMALLEST):
-        self.made = {value: operation for operation in trace.operations for value in operation.outputs}
+        self.made = trace.made
         self._users = users_of(trace)
         self._groups = groups(trace, self._users, smallest)
         self._sources: dict[Value, frozenset[Value]] = {}
@@ -128,7 +128,7 @@ def _taken_over(operation: Operation, storage: _Storage, dying: list[Value] | tu
 def _in_order(trace: Trace) -> Trace:
     """The trace, simplified, in the order in which the results ask for operations; but arrays are repeated early."""
     trace = simplified(trace)
-    made = {value: operation for operation in trace.operations for value in operation.outputs}
+    made = trace.made
     repeating: dict[Value | None, list[Operation]] = {}
     for operation in trace.operations:
         if operation.name == "broadcast_in_dim":

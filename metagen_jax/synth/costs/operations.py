@@ -1,6 +1,7 @@
 """A traced function as one straight list of operations. Knows nothing of networks."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -62,6 +63,11 @@ class Trace:
     operations: tuple[Operation, ...]
     inputs: tuple[Value, ...]
     outputs: tuple[Value, ...]
+
+    @functools.cached_property
+    def made(self) -> dict[Value, Operation]:
+        """Which operation makes each value that is no input."""
+        return {value: operation for operation in self.operations for value in operation.outputs}
 
 
 def trace(function: Callable[..., Any], *arguments: Any) -> Trace:
