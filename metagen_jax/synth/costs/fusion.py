@@ -1,20 +1,21 @@
 """Which operations of a traced function a compiler computes together, without storing what passes between them.
 
-Follows the library fusions of XLA on a CPU: around each sum and each matrix product a group grows, downwards while its
-result has a single reader, upwards to whatever nobody else reads. What a group reads from outside is stored for it, also
-an array that only repeats another one.
+Follows what XLA does first on a CPU, its simplifications and library fusions: around each sum and each matrix product a
+group grows, downwards while its result has a single reader, upwards to whatever nobody else reads. What a group reads from
+outside is stored for it, also an array that only repeats another one.
 """
 
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 
-from metagen_jax.synth.costs.operations import Operation, Trace, Value
+from metagen_jax.synth.costs.operations import Operation, Trace, Value, needed
 from metagen_jax.synth.costs.work import REDUCTIONS
 
 RENAMES = frozenset(("expand_dims", "reshape", "squeeze", "stop_gradient"))  # the same bytes in the same order
 CENTRES = frozenset(("dot_general", "reduce_max", "reduce_min", "reduce_sum"))  # of groups
 _BINARY = frozenset(("add", "add_any", "div", "max", "min", "mul", "pow", "sub"))
+_COMMUTATIVE = frozenset(("add", "add_any", "max", "min", "mul"))
 _UNARY = frozenset(
     (
         *("abs", "convert_element_type", "erf", "exp", "integer_pow", "log", "logistic", "neg", "rsqrt", "sqrt"),
@@ -29,15 +30,15 @@ Users = Mapping[Value, Sequence[Operation | None]]
 
 
 def simplified(trace: Trace) -> Trace:
-    """A trace as a compiler sees it: nothing is computed twice, and what an elementwise operation repeats along axes is an
-    array of its own."""
+    """A trace as a compiler sees it: nothing is computed twice, what an elementwise operation repeats along axes is an
+    array of its own, and an operation has the name of what it comes to."""
     operations: list[Operation] = []
     known: dict[tuple[object, ...], Operation] = {}
     instead: dict[Value, Value] = {}
 
     def add(operation: Operation) -> tuple[Value, ...]:
         params = "" if operation.name == "broadcast_in_dim" else str(operation.params)
-        key = (operation.name, operation.inputs, operation.outputs[0].shape, str(operation.constants), params)
+        key = (operation.name, _sorted_inputs(operation), operation.outputs[0].shape, str(operation.constants), params)
         first = known.setdefault(key, operation)
         if first is operation:
             operations.append(operation)
@@ -56,11 +57,40 @@ def simplified(trace: Trace) -> Trace:
                     number += 1
                     repeated = Value(number, made.shape, value.itemsize)
                     (inputs[place],) = add(Operation("broadcast_in_dim", (value,), (repeated,), {}))
-        name = "reshape" if _only_renames(operation) else operation.name
+        name = "reshape" if _only_renames(operation) else "slice" if _only_cuts(operation) else operation.name
         outputs = add(dataclasses.replace(operation, name=name, inputs=tuple(inputs)))
         instead |= zip(operation.outputs, outputs, strict=True)
     outputs = tuple(dict.fromkeys(instead.get(value, value) for value in trace.outputs))
-    return Trace(tuple(operations), trace.inputs, outputs)
+    return _adding_to_sums(Trace(tuple(operations), trace.inputs, outputs))
+
+
+def _sorted_inputs(operation: Operation) -> tuple[Value | None, ...]:
+    """The inputs, in one order if it does not matter."""
+    if operation.name not in _COMMUTATIVE:
+        return operation.inputs
+    return tuple(sorted(operation.inputs, key=lambda value: -1 if value is None else value.number))
+
+
+def _adding_to_sums(trace: Trace) -> Trace:
+    """What is added up in an array of zeros, and that to another array, is added to the other at once."""
+    users = users_of(trace)
+    operations = []
+    for operation in trace.operations:
+        for added, other in (operation.inputs, operation.inputs[::-1]) if operation.name in ("add", "add_any") else ():
+            scatter = None if added is None or len(users[added]) > 1 else trace.made.get(added)
+            if scatter is not None and other is not None and _starts_from_zeros(scatter, trace):
+                inputs = (other, *scatter.inputs[1:])
+                operation = dataclasses.replace(scatter, inputs=inputs, outputs=operation.outputs)
+                break
+        operations.append(operation)
+    return dataclasses.replace(trace, operations=needed(operations, trace.outputs))
+
+
+def _starts_from_zeros(operation: Operation, trace: Trace) -> bool:
+    if operation.name != "scatter-add" or operation.inputs[0] is None:
+        return False
+    start = trace.made.get(operation.inputs[0])
+    return start is not None and start.name == "broadcast_in_dim" and start.constants == (0.0,)
 
 
 def _only_renames(operation: Operation) -> bool:
@@ -68,6 +98,13 @@ def _only_renames(operation: Operation) -> bool:
     if operation.name not in REDUCTIONS | {"broadcast_in_dim"} or operation.inputs[0] is None:
         return False
     return math.prod(operation.inputs[0].shape) == math.prod(operation.outputs[0].shape)
+
+
+def _only_cuts(operation: Operation) -> bool:
+    """Whether nothing is put around an array, as in the gradient of one that was padded."""
+    return operation.name == "pad" and all(
+        low <= 0 and high <= 0 and not inside for low, high, inside in operation.params["padding_config"]
+    )
 
 
 def users_of(trace: Trace) -> dict[Value, list[Operation | None]]:

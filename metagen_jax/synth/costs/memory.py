@@ -1,161 +1,131 @@
-"""The most memory that a traced function takes at once, from which of its values are alive together.
+"""The most memory that a traced function takes at once: what is alive together, and the gaps between it.
 
-A compiler does not store every value: it computes elementwise operations within those that use them. Which values are
-stored, and in which order operations run, follows what XLA does on a CPU: what goes into a group of operations around a
-sum or a matrix product and what comes out of it is stored, so is what is costly to compute twice; operations run depth
-first from the results, and arrays are repeated along axes as soon as they are there.
+A compiler does not store every value. Which ones it stores, and in which order, follows what XLA does on a CPU: groups
+around a sum or a matrix product come first (`fusion`), other operations are copied into those that read them (`loops`),
+and what is left runs breadth first: a kernel is next in line as soon as the last of what it reads is there. So the
+gradients of all inputs of a sum of products are there before one of them is used.
+
+Nothing that is stored can be moved, which leaves gaps (`placement`). How much they add depends on sizes, but a trace
+serves them all: it is found for a few of them, of which the worst counts.
 """
 
 import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from metagen_jax.synth.costs.fusion import RENAMES, SMALLEST, groups, simplified, users_of
-from metagen_jax.synth.costs.operations import Operation, Trace, Value
+from metagen_jax.synth.costs.fusion import SMALLEST, groups, simplified, users_of
+from metagen_jax.synth.costs.loops import Loops
+from metagen_jax.synth.costs.operations import Trace, Value
+from metagen_jax.synth.costs.placement import Life, most_alive, room
 from metagen_jax.synth.costs.polynomials import Polynomial, Rulers, largest
-from metagen_jax.synth.costs.work import REDUCTIONS, TRANSCENDENTAL
 
-STORED = REDUCTIONS | {"cumsum", "dot_general", "gather", "scatter", "scatter-add", "sort"}
-COSTLY = TRANSCENDENTAL | {"div"}  # not computed twice
+LENGTH = 64  # of the searched axes where gaps are looked for
+LONGER = 4  # times as long is one of them after the other
+NEGLIGIBLE = 1 / 500  # of the largest value: it fits into any gap
+
+
+@dataclasses.dataclass(frozen=True)
+class Kernel:
+    """What one call makes, and the stored values that it reads."""
+
+    made: Value
+    reads: tuple[Value, ...]
 
 
 def peaks(trace: Trace, rulers: Rulers, with_results: bool = True) -> tuple[Polynomial, ...]:
-    """The bytes alive beside the inputs at each point that may be the worst one: their maximum is the peak.
+    """The bytes taken beside the inputs at each point that may be the worst one: their maximum is the peak.
 
     Args:
       with_results: whether the function's results count.
     """
-    trace = _in_order(trace)
-    storage = _Storage(trace)
-    uncounted = set() if with_results else {storage.root(value) for value in trace.outputs}
-    last_use = _last_uses(trace, storage)
-    dying: dict[int, list[Value]] = {}
-    for value, time in last_use.items():
-        if value in storage.made and value not in uncounted:
-            dying.setdefault(time, []).append(value)
-    none = rulers.constant(0)
-    alive, points = none, []
-    for time, operation in enumerate(trace.operations):
-        made = (value for value in operation.outputs if value in storage.stored and value not in uncounted)
-        new = sum((num_bytes(value, rulers) for value in made), none)
-        points.append(alive + new - _taken_over(operation, storage, dying.get(time, ()), rulers))
-        alive = alive + new - sum((num_bytes(value, rulers) for value in dying.get(time, ())), none)
-    return largest(points)
+    kernels, results = _kernels(trace, SMALLEST)
+    sizes = {kernel.made: num_bytes(kernel.made, rulers) for kernel in kernels}
+    samples = [{value: size.at(lengths) for value, size in sizes.items()} for lengths in _lengths(rulers.axes)]
+    gaps = max(_gaps(kernels, results, sample) for sample in samples)
+    taken = {value: size if value in results else size * gaps for value, size in sizes.items()}
+    lives = _lives(_in_order(kernels, kernels), results)
+    if not with_results:
+        lives = {value: life for value, life in lives.items() if value not in results}
+    return largest(_alive(lives, taken, rulers.constant(0)))
 
 
 def stored(trace: Trace) -> list[Value]:
     """The values that are stored beside the inputs, each by about one kernel; the same ones whatever the sizes."""
-    trace = _in_order(trace)
-    storage = _Storage(trace, smallest=0)
-    return [value for operation in trace.operations for value in operation.outputs if value in storage.stored]
-
-
-class _Storage:
-    """Which values of a trace are stored."""
-
-    def __init__(self, trace: Trace, smallest: int = SMALLEST):
-        self.made = trace.made
-        self._users = users_of(trace)
-        self._groups = groups(trace, self._users, smallest)
-        self._sources: dict[Value, frozenset[Value]] = {}
-        self.stored: set[Value] = set()
-        for operation in trace.operations:
-            if self.is_grouped(operation):
-                self._store_grouped(operation)
-            else:
-                self._store_alone(operation)
-        self.stored |= {self.root(value) for value in trace.outputs if self.root(value) in self.made}
-        self.stored = {self.root(value) for value in self.stored}
-
-    def root(self, value: Value) -> Value:
-        """The value whose bytes a renamed one shares."""
-        operation = self.made.get(value)
-        while operation is not None and operation.name in RENAMES and operation.inputs[0] is not None:
-            value = operation.inputs[0]
-            operation = self.made.get(value)
-        return value
-
-    def sources(self, value: Value) -> frozenset[Value]:
-        """The stored values that a value is computed from where it is used."""
-        value = self.root(value)
-        if value in self.stored or value not in self.made:
-            return frozenset([value])
-        if value not in self._sources:
-            operands = [self.sources(each) for each in self.made[value].inputs if each is not None]
-            self._sources[value] = frozenset[Value]().union(*operands)
-        return self._sources[value]
-
-    def is_grouped(self, operation: Operation) -> bool:
-        return id(operation) in self._groups
-
-    def _store_grouped(self, operation: Operation) -> None:
-        """Stores what the operation's group reads and what others read of it."""
-        group = self._groups[id(operation)]
-        if any(user is None or self._groups.get(id(user)) is not group for user in self._users[operation.outputs[0]]):
-            self.stored.update(operation.outputs)
-        for value in map(self.root, filter(None, operation.inputs)):
-            if value in self.made and self._groups.get(id(self.made[value])) is not group:
-                self.stored.add(value)
-
-    def _store_alone(self, operation: Operation) -> None:
-        source = operation.inputs[0] if operation.inputs else None
-        is_shared = len(self._users[operation.outputs[0]]) > 1
-        is_padded = operation.name == "pad" and source is not None and self.root(source) in self.stored
-        if operation.name in STORED or is_padded or (operation.name in COSTLY and is_shared):
-            self.stored.update(operation.outputs)
-
-
-def _last_uses(trace: Trace, storage: _Storage) -> dict[Value, int]:
-    last: dict[Value, int] = {}
-    for time, operation in enumerate(trace.operations):
-        if not storage.stored.isdisjoint(operation.outputs):
-            for value in operation.inputs:
-                if value is not None:
-                    last |= dict.fromkeys(storage.sources(value), time)
-    for value in trace.outputs:
-        last |= dict.fromkeys(storage.sources(value), len(trace.operations))
-    return last
-
-
-def _taken_over(operation: Operation, storage: _Storage, dying: list[Value] | tuple[()], rulers: Rulers) -> Polynomial:
-    """The bytes of an elementwise result that is written over an operand which is not needed again."""
-    is_elementwise = operation.name not in STORED and not storage.is_grouped(operation)
-    if not is_elementwise or storage.stored.isdisjoint(operation.outputs):
-        return rulers.constant(0)
-    size = num_bytes(operation.outputs[0], rulers)
-    fits = any(num_bytes(value, rulers).dominates(size) for value in dying)
-    return size if fits else rulers.constant(0)
-
-
-def _in_order(trace: Trace) -> Trace:
-    """The trace, simplified, in the order in which the results ask for operations; but arrays are repeated early."""
-    trace = simplified(trace)
-    made = trace.made
-    repeating: dict[Value | None, list[Operation]] = {}
-    for operation in trace.operations:
-        if operation.name == "broadcast_in_dim":
-            source = operation.inputs[0] if operation.inputs[0] in made else None
-            repeating.setdefault(source, []).append(operation)
-    done: set[int] = set()
-    order: list[Operation] = []
-
-    def do(operation: Operation) -> None:
-        if id(operation) not in done:
-            done.add(id(operation))
-            order.append(operation)
-            for each in (each for value in operation.outputs for each in repeating.get(value, ())):
-                do(each)
-
-    for each in repeating.get(None, ()):
-        do(each)
-    stack = [(made[value], False) for value in reversed(trace.outputs) if value in made]
-    while stack:
-        operation, is_ready = stack.pop()
-        if is_ready:
-            do(operation)
-        elif id(operation) not in done:
-            stack.append((operation, True))
-            stack += [(made[value], False) for value in reversed(operation.inputs) if value in made]
-    return dataclasses.replace(trace, operations=tuple(order))
+    return [kernel.made for kernel in _kernels(trace, 0)[0]]
 
 
 def num_bytes(value: Value, rulers: Rulers) -> Polynomial:
     return rulers.product((*value.shape, value.itemsize))
+
+
+def _kernels(trace: Trace, smallest: int) -> tuple[list[Kernel], frozenset[Value]]:
+    """The kernels in the order of the function's text, and which values are its results."""
+    trace = simplified(trace)
+    users = users_of(trace)
+    loops = Loops(trace, users, groups(trace, users, smallest))
+    kernels = []
+    for value in (value for operation in trace.operations for value in operation.outputs):
+        if value in loops.stored:
+            reads = sorted((each for each in loops.reads(value) if each in trace.made), key=lambda each: each.number)
+            kernels.append(Kernel(value, tuple(reads)))
+    return kernels, frozenset(map(loops.root, trace.outputs))
+
+
+def _in_order(kernels: Sequence[Kernel], preferred: Iterable[Kernel]) -> list[Kernel]:
+    """The kernels breadth first; of those that have waited for the same value, first the ones that are preferred."""
+    readers: dict[Value, list[Kernel]] = {}
+    for kernel in preferred:
+        for value in kernel.reads:
+            readers.setdefault(value, []).append(kernel)
+    missing = {kernel.made: len(kernel.reads) for kernel in kernels}
+    order = [kernel for kernel in kernels if not kernel.reads]
+    for kernel in order:  # which grows
+        for reader in readers.get(kernel.made, ()):
+            missing[reader.made] -= 1
+            if not missing[reader.made]:
+                order.append(reader)
+    return order
+
+
+def _lives(order: Sequence[Kernel], results: frozenset[Value]) -> dict[Value, tuple[int, int]]:
+    """When each value is made, and when it is read for the last time; results stay to the end."""
+    last = {kernel.made: time for time, kernel in enumerate(order)}
+    for time, kernel in enumerate(order):
+        last |= dict.fromkeys(kernel.reads, time)
+    last |= dict.fromkeys(results, len(order))
+    return {kernel.made: (time, last[kernel.made]) for time, kernel in enumerate(order)}
+
+
+def _alive(
+    lives: Mapping[Value, tuple[int, int]], sizes: Mapping[Value, Polynomial], none: Polynomial
+) -> Iterator[Polynomial]:
+    """The bytes that are alive whenever another value is made."""
+    dying: dict[int, list[Value]] = {}
+    for value, (_, last) in lives.items():
+        dying.setdefault(last, []).append(value)
+    alive, dead = none, 0
+    for value, (time, _) in lives.items():
+        for before in range(dead, time):
+            alive = alive - sum((sizes[each] for each in dying.get(before, ())), none)
+        alive, dead = alive + sizes[value], time
+        yield alive
+
+
+def _lengths(axes: tuple[str, ...]) -> Iterator[dict[str, float]]:
+    alike = dict.fromkeys(axes, float(LENGTH))
+    yield alike
+    for axis in axes:
+        yield alike | {axis: float(LENGTH * LONGER)}
+
+
+def _gaps(kernels: Sequence[Kernel], results: frozenset[Value], sizes: Mapping[Value, float]) -> float:
+    """How many times what is alive is taken, with the gaps; the function's results have arrays of their own.
+
+    Which of several readers of a value XLA lets run first follows from its lists. That hardly changes how much is alive,
+    but gaps are small where products of two kinds take turns, as in the function's text; XLA does not mix them. Here
+    those with the largest results come first.
+    """
+    lives = _lives(_in_order(kernels, sorted(kernels, key=lambda kernel: -sizes[kernel.made])), results)
+    least = NEGLIGIBLE * max(sizes.values(), default=0)
+    moved = (value for value in lives if value not in results and sizes[value] >= least)
+    large = [Life(sizes[value], *lives[value]) for value in moved]
+    return room(large) / most_alive(large) if large else 1.0

@@ -81,7 +81,7 @@ def trace(function: Callable[..., Any], *arguments: Any) -> Trace:
     inputs = tuple(tracer.value(variable.aval) for variable in closed.jaxpr.invars)
     outputs = tracer.flatten(closed, inputs)
     kept = tuple(dict.fromkeys(output for output in outputs if output is not None))
-    return Trace(_needed(tracer.operations, kept), inputs, kept)
+    return Trace(needed(tracer.operations, kept), inputs, kept)
 
 
 class _Flattener:
@@ -116,10 +116,11 @@ class _Flattener:
         return [read(atom) for atom in jaxpr.outvars]
 
 
-def _needed(operations: list[Operation], outputs: tuple[Value, ...]) -> tuple[Operation, ...]:
-    needed, kept = set(outputs), []
+def needed(operations: Sequence[Operation], outputs: tuple[Value, ...]) -> tuple[Operation, ...]:
+    """Leaves out what the outputs do not need."""
+    wanted, kept = set(outputs), []
     for operation in reversed(operations):
-        if not needed.isdisjoint(operation.outputs):
+        if not wanted.isdisjoint(operation.outputs):
             kept.append(operation)
-            needed.update(value for value in operation.inputs if value is not None)
+            wanted.update(value for value in operation.inputs if value is not None)
     return tuple(reversed(kept))

@@ -38,6 +38,11 @@ class Polynomial:
     def __sub__(self, other: "Polynomial") -> "Polynomial":
         return self + other * -1
 
+    def at(self, lengths: Mapping[str, float]) -> float:
+        """Its value at one length of each axis."""
+        powers = ((value, zip(self.axes, key, strict=True)) for key, value in self.terms.items())
+        return sum(value * math.prod(lengths[axis] ** power for axis, power in each) for value, each in powers)
+
     def dominates(self, other: "Polynomial") -> bool:
         """Whether it is nowhere less than another: no coefficient of it is."""
         return all(self.terms.get(key, 0) >= value for key, value in other.terms.items()) and all(

@@ -66,6 +66,16 @@ def test_memory_is_that_of_xla_where_attention_weights_are_most_of_it():
     assert predicted["memory_bytes"] / xla.memory_bytes == pytest.approx(1, abs=0.1)
 
 
+def test_memory_is_that_of_xla_where_a_convolution_is_much_wider_than_the_next():
+    choices = "{stride: [1], norm: [rms], activation: [relu], width: [64], hidden: [20], num_layers: [1]}"
+    overrides = (f"architecture.choices={choices}", "constraints.parameter_budget={}")
+    space = prepare(load_spec(ROOT / "specs" / "image_digits_cnn.yaml", overrides)).space
+    genotype = np.zeros(len(space.dimensions), np.int32)
+    (predicted,) = space.costs_of(genotype[None])
+    xla = count(space, space.blueprint(genotype), compiled=False)
+    assert 0.95 < predicted["memory_bytes"] / xla.memory_bytes < 1.15
+
+
 def test_the_cache_holds_keys_and_values_of_every_position(space: SearchSpace):
     sizes = {"num_layers": 3, "num_heads": 2, "head_dim": 8, "d_model": 16, "d_ff": 32}
     sizes |= {"width": 16, "hidden": 16}
