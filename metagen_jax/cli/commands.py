@@ -17,7 +17,14 @@ import typer
 
 from metagen_jax import __version__
 from metagen_jax.cli.cluster import Cluster, cluster_of, follow, join, leads, others
-from metagen_jax.cli.environment import DEFAULT_HOST_DEVICES, free_memory_bytes, keep_compilations, num_cores, start_jax
+from metagen_jax.cli.environment import (
+    DEFAULT_HOST_DEVICES,
+    free_memory_bytes,
+    keep_compilations,
+    num_cores,
+    search_on_cpu,
+    start_jax,
+)
 from metagen_jax.cli.workers import default_workers, worker_processes
 from metagen_jax.errors import OutputError, SpecError
 from metagen_jax.spec import ModelSpec, json_schema, load_spec
@@ -216,6 +223,7 @@ def show_plan(
     """Print which programs a search would compile, for which candidates, and how long that should take."""
     loaded = _load(spec, set_ or [])
     start_jax(host_devices)
+    search_on_cpu()
     from metagen_jax.automl import pipeline, planning
 
     prepared, options = pipeline.prepare(loaded), pipeline.Options(num_devices=_num_devices())
@@ -247,6 +255,7 @@ def calibrate(
         raise SpecError("calibrate: no spec whose networks could be trained\n  Name some, or add --only latency.")
     loaded = [_load(path, set_ or []) for path in specs or []]
     start_jax(host_devices)
+    search_on_cpu()
     from metagen_jax.automl import calibration, latency_calibration, pipeline
     from metagen_jax.population.coefficients import to_keep
     from metagen_jax.synth import machine
@@ -365,6 +374,7 @@ def _build(call: Call, means: Means, *, show: bool = True) -> None:
     progress = RunConsole(spec.search.objectives, means.quiet, started)
     if means.cluster is not None:
         join(means.cluster)
+    search_on_cpu()
     options = pipeline.Options(
         out=means.out,
         fresh=means.fresh,
@@ -486,8 +496,10 @@ def _numbers_note(precision: str, backend: str) -> list[str]:
     """What there is to say about the numbers that a model computes in."""
     if precision == "float32":
         return ["float32"]
-    lines = ["products in bfloat16; weights, optimiser, norms, softmax and loss in float32"]
+    lines = [f"products in {precision}; weights, optimiser, norms, softmax and loss in float32"]
     slow = "bfloat16 is meant for accelerators: on this CPU it is slower than float32; times of the plan are float32's"
+    if precision == "tensorfloat32":
+        return ["float32: a CPU has no units for tensorfloat32"] if backend == "cpu" else lines
     return [*lines, slow] if backend == "cpu" else lines
 
 

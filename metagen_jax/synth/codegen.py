@@ -14,6 +14,8 @@ from metagen_jax.spec import Training
 from metagen_jax.synth.modalities.base import Family, Field, Modality, lengths_of
 from metagen_jax.synth.modalities.parts import ACTIVATIONS, NORM_CLASSES
 
+MOST_TOKENS_OF_A_PRODUCT = 512  # beyond that a look-up is cheaper than a product with as many rows
+
 
 def template_folder() -> pathlib.Path:
     """The folder of the templates: beside the package in a checkout, inside it in an installed wheel."""
@@ -45,6 +47,7 @@ def model_context(
     function, label = ACTIVATIONS[structure["activation"]]
     choices = {
         "causal": family.causal,
+        "few_tokens": lengths_of(fixed).get("vocabulary", 0) <= MOST_TOKENS_OF_A_PRODUCT,
         "width_axis": family.width,
         "norm_class": NORM_CLASSES[structure["norm"]],
         "activation_function": function,
@@ -62,12 +65,13 @@ def model_context(
 def _precision_context(precision: str) -> dict[str, Any]:
     """How the products of a model are written: `factor(TEXT)` is what goes into one.
 
+    GPUs and TPUs round the float32 factors of a product unless they are told otherwise.
     Where numbers depend on a run-time size, such as in a norm, they have to be float32: a population reads sizes as
     float32 numbers, and would silently go on in float32 behind a bfloat16 one, which a plain integer does not change.
     """
-    if precision == "float32":
-        return {"bfloat16": False, "factor": str}
-    return {"bfloat16": True, "factor": "jnp.bfloat16({})".format}
+    if precision == "bfloat16":
+        return {"bfloat16": True, "product_precision": None, "factor": "jnp.bfloat16({})".format}
+    return {"bfloat16": False, "product_precision": precision, "factor": str}
 
 
 def recipe_context(modality: Modality, training: Training, seed: int, fixed: Mapping[str, int]) -> dict[str, Any]:

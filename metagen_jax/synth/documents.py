@@ -114,7 +114,7 @@ def recipe_line(training: Training, hyperparameters: Mapping[str, float], num_st
     peaks = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in hyperparameters.items())
     extras = [f"labels smoothed by {training.label_smoothing:g}"] if training.label_smoothing else []
     extras += ["images moved by a few pixels"] if training.augmentation == "shift" else []
-    extras += ["products in bfloat16"] if training.precision == "bfloat16" else []
+    extras += [f"products in {training.precision}"] if training.precision != "float32" else []
     recipe = [f"AdamW with clipping for {num_steps} steps of {training.batch_size} examples", peaks]
     return ", ".join([*recipe, f"{training.schedule} schedule", *extras])
 

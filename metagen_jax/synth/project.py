@@ -31,7 +31,11 @@ from metagen_jax.synth.markdown import fence, inline
 from metagen_jax.synth.modalities import lengths_of
 from metagen_jax.synth.space import SearchSpace
 
-TOLERANCE = {"float32": 1e-3, "bfloat16": 5e-2}  # of `train.py --prototype-mode`, by the precision of products
+TOLERANCE = {
+    "float32": 1e-3,
+    "tensorfloat32": 1e-2,
+    "bfloat16": 5e-2,
+}  # of `train.py --prototype-mode`, by the precision of products
 SHARED = ("model.py", "checkpoint.py", "evaluate.py", "requirements.txt", "ruff.toml")
 OWN = ("train.py", "data.py", "infer.py", "test_project.py")  # each modality has its own
 DOCUMENTS = ("README.md", "MODEL_CARD.md")
@@ -152,6 +156,7 @@ def _context(space: SearchSpace, blueprint: Blueprint, facts: ProjectFacts, data
         "found": _found(space, facts),
         "tolerance": TOLERANCE[precision],
         "bfloat16": precision == "bfloat16",
+        "precision": precision,
         "data_included": data_included,
         "data_limit": LARGEST_DATA_BYTES // 1_000_000,
         **_metrics(facts),

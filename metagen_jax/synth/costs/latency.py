@@ -76,13 +76,13 @@ def predictor_of(device: str, precision: str = "float32") -> Predictor:
 
     Args:
       device: a kind, or a class of one, of which a table is all that there is.
-      precision: of products; what was measured is float32.
+      precision: of products; what was measured is float32, which stands for `tensorfloat32` too.
     """
     fitted = machine.measured(device, "latency", SHIPPED)
     if fitted is None:
         return from_table(device, precision)
     predictor = Predictor(**fitted)
-    if precision == "float32":
+    if precision != "bfloat16":
         return predictor
     source = f"networks in float32 measured on {predictor.source}"
     return dataclasses.replace(predictor, error=TABLE_ERROR, calibrated=False, source=source)
@@ -92,7 +92,7 @@ def from_table(name: str, precision: str) -> Predictor:
     """A roofline: what is computed, what is moved and what is launched, one after the other."""
     if name in DEVICE_CLASSES:
         known = DEVICE_CLASSES[name]
-        peak = known.float32_flops_per_s if precision == "float32" else known.bfloat16_flops_per_s
+        peak = known.bfloat16_flops_per_s if precision == "bfloat16" else known.float32_flops_per_s
         device = Device(SUSTAINED * peak, SUSTAINED * known.memory_bytes_per_s)
         source = f"the data sheet of {known.example}"
     else:
