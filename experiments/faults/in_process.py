@@ -32,11 +32,13 @@ class PoisonedTrainer(ChunkTrainer):
 
     poisoned: frozenset[int] = frozenset()
 
-    def initial_weights(self, member: Member) -> Weights:
-        weights = super().initial_weights(member)
-        if member.number not in self.poisoned:
-            return weights
-        return {path: np.full_like(value, np.nan) for path, value in weights.items()}
+    def initial_weights(self, members: Sequence[Member]) -> list[Weights]:
+        return [
+            {path: np.full_like(value, np.nan) for path, value in weights.items()}
+            if member.number in self.poisoned
+            else weights
+            for member, weights in zip(members, super().initial_weights(members), strict=True)
+        ]
 
 
 @dataclasses.dataclass(frozen=True)

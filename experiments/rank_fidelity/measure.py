@@ -109,7 +109,7 @@ def _initial(settings: Settings, architecture: Architecture, what: Measurement) 
     lab = laboratory(settings, what.task, PROTOTYPE, what.seed)
     shared = laboratory(settings, what.task, PROTOTYPE, settings.seeds[0]).structure  # compiled once for all seeds
     blueprint = lab.blueprint(architecture.sizes_of(PROTOTYPE), architecture.hyperparameters)
-    model = shared.apply(blueprint.sizes, lab.chunks.initial_weights(Member(what.architecture, blueprint)))
+    model = shared.apply(blueprint.sizes, *lab.chunks.initial_weights([Member(what.architecture, blueprint)]))
     batch = _batch(lab)
     return {
         "synflow": synflow(model, _as_the_model_takes(batch[0])),

@@ -1,9 +1,11 @@
 """Measures what training steps and compilations cost on the machine at hand."""
 
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +13,7 @@ import numpy as np
 
 from metagen_jax import __version__
 from metagen_jax.population.coefficients import Coefficients, Sample, fit
-from metagen_jax.population.devices import population_mesh
+from metagen_jax.population.devices import ACCELERATOR_COMPILERS, population_mesh
 from metagen_jax.population.modes import LOOP, VMAP
 from metagen_jax.population.plan import StructureFacts
 from metagen_jax.population.program import Hyperparameters, Job, Program
@@ -23,7 +25,8 @@ from metagen_jax.synth.space import SearchSpace
 if TYPE_CHECKING:
     from metagen_jax.automl.pipeline import Prepared
 
-WIDTHS = {LOOP: (1,), VMAP: (2, 8)}  # a loop takes twice as long for twice as many
+CPU_WIDTHS = {LOOP: (1,), VMAP: (2, 8)}  # a loop takes twice as long for twice as many
+WIDTHS = {VMAP: (8, 64)}  # of an accelerator, which one network after the other would leave idle
 NUM_STEPS = 10
 REPEATS = 3
 HYPERPARAMETERS = Hyperparameters(learning_rate=1e-3, weight_decay=0.0, warmup_steps=10.0)
@@ -60,25 +63,25 @@ def calibrate(
 
 
 def _calibrate(prepared: Sequence["Prepared"], num_devices: int | None, say: Callable[[str], None]) -> Calibration:
-    mesh = population_mesh(num_devices)
-    modes = {}
-    for mode, widths in WIDTHS.items():
-        samples = []
-        for one in prepared:
-            for sizes in _typical_sizes(one.prototypes):
-                for width in widths:
-                    sample = _measure(one, sizes, mode, width, mesh)
-                    named = ", ".join(f"{axis} {length}" for axis, length in sizes.items())
-                    say(
-                        f"{mode} x {width}, {named}: {1e3 * sample.step_s:.1f} ms a step, compiled in {sample.compile_s:.1f} s"
-                    )
-                    samples.append(sample)
-        modes[mode] = fit(samples)
+    mesh, on_cpu = population_mesh(num_devices), jax.default_backend() == "cpu"
+    cases = [
+        _Case(one, sizes, mode, width)
+        for mode, widths in (CPU_WIDTHS if on_cpu else WIDTHS).items()
+        for one in prepared
+        for sizes in _typical_sizes(one.prototypes)
+        for width in widths
+    ]
+    with ThreadPoolExecutor(1 if on_cpu else ACCELERATOR_COMPILERS) as pool:
+        compiled = list(pool.map(lambda case: _compile(case, mesh), cases))
+    samples: dict[str, list[Sample]] = {}
+    for case, (program, compile_s) in zip(cases, compiled, strict=True):
+        sample = _measure(case, program, compile_s)
+        samples.setdefault(case.mode, []).append(sample)
+        named = ", ".join(f"{axis} {length}" for axis, length in case.sizes.items())
+        say(f"{case.mode} x {case.width}, {named}: {1e3 * sample.step_s:.1f} ms a step, compiled in {compile_s:.1f} s")
     names = ", ".join(one.spec.name for one in prepared)
-    kind = jax.devices()[0].device_kind
-    return Calibration(
-        jax.default_backend(), modes, f"{mesh.size} x {kind}; metagen {__version__}, jax {jax.__version__}; {names}"
-    )
+    source = f"{mesh.size} x {jax.devices()[0].device_kind}; metagen {__version__}, jax {jax.__version__}; {names}"
+    return Calibration(jax.default_backend(), {mode: fit(own) for mode, own in samples.items()}, source)
 
 
 def _typical_sizes(space: SearchSpace) -> list[dict[str, int]]:
@@ -88,28 +91,56 @@ def _typical_sizes(space: SearchSpace) -> list[dict[str, int]]:
     return [dict(space.blueprint(networks[order[i]]).sizes) for i in (0, len(order) // 2, len(order) - 1)]
 
 
-def _measure(prepared: "Prepared", sizes: dict[str, int], mode: str, width: int, mesh: jax.sharding.Mesh) -> Sample:
-    space = prepared.prototypes
-    key, source = next(iter(space.sources.items()))
-    structure = Structure(codegen.load_module(source), space.family.model_class, space.largest)
-    program = Program(structure, sizes, width, mesh, mode)
-    job = Job(sizes, HYPERPARAMETERS, structure.initial_weights(jax.random.key(0), sizes))
-    arrays = space.modality.train_arrays(prepared.dataset)
-    batches = [structure.module.train_batch(*arrays, step) for step in range(NUM_STEPS)]
-    fixed = lengths_of(space.fixed)
-    validation = space.modality.evaluation_arrays(prepared.dataset, "validation", fixed)
-    examples = tuple(array[: space.modality.search_examples] for array in validation)
+@dataclasses.dataclass(frozen=True)
+class _Case:
+    """A program to be measured: networks of one size, so many to a chunk on each device."""
+
+    prepared: "Prepared"
+    sizes: dict[str, int]
+    mode: str
+    width: int
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        return next(iter(self.prepared.prototypes.sources))
+
+    @functools.cached_property
+    def structure(self) -> Structure:
+        space = self.prepared.prototypes
+        return Structure(codegen.load_module(space.sources[self.key]), space.family.model_class, space.largest)
+
+    @functools.cached_property
+    def batches(self) -> list[tuple[np.ndarray, ...]]:
+        arrays = self.prepared.prototypes.modality.train_arrays(self.prepared.dataset)
+        return [self.structure.module.train_batch(*arrays, step) for step in range(NUM_STEPS)]
+
+    @functools.cached_property
+    def examples(self) -> tuple[np.ndarray, ...]:
+        space = self.prepared.prototypes
+        arrays = space.modality.evaluation_arrays(self.prepared.dataset, "validation", lengths_of(space.fixed))
+        return tuple(array[: space.modality.search_examples] for array in arrays)
+
+
+def _compile(case: _Case, mesh: jax.sharding.Mesh) -> tuple[Program, float]:
+    """The program, ready to run, and the seconds that it took."""
+    program = Program(case.structure, case.sizes, case.width, mesh, case.mode)
+    batches, examples = case.batches, case.examples
+    started = time.perf_counter()
+    program.compile(batches, NUM_STEPS)
+    program.compile_score(examples, case.prepared.prototypes.modality.evaluation_batch_size)
+    return program, time.perf_counter() - started
+
+
+def _measure(case: _Case, program: Program, compile_s: float) -> Sample:
+    job = Job(case.sizes, HYPERPARAMETERS, case.structure.initial_weights(jax.random.key(0), case.sizes))
     population = program.start([job] * program.capacity)
-    train_s, score_s = [], []
+    train_s = []
     for _ in range(1 + REPEATS):
         started = time.perf_counter()
-        population, _ = program.train(population, batches, NUM_STEPS, NUM_STEPS)
-        trained = time.perf_counter()
-        program.score(population, examples, space.modality.evaluation_batch_size)
-        train_s.append(trained - started)
-        score_s.append(time.perf_counter() - trained)
-    warm_s = min(train_s[1:])
-    compile_s = train_s[0] - warm_s + score_s[0] - min(score_s[1:])
-    facts = StructureFacts(key, space.cost_models[key], {a: np.array([n]) for a, n in sizes.items()}, sizes, 1.0)
+        population, _ = program.train(population, case.batches, NUM_STEPS, NUM_STEPS)
+        train_s.append(time.perf_counter() - started)
+    space = case.prepared.prototypes
+    sample = {axis: np.array([length]) for axis, length in case.sizes.items()}
+    facts = StructureFacts(case.key, space.cost_models[case.key], sample, case.sizes, 1.0)
     flops, memory_bytes = (float(work[0]) for work in facts.work(facts.sample))
-    return Sample(width, flops, memory_bytes, len(program.leaves), warm_s / NUM_STEPS, compile_s)
+    return Sample(case.width, flops, memory_bytes, len(program.leaves), min(train_s[1:]) / NUM_STEPS, compile_s)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -18,6 +18,8 @@ from metagen_jax.synth import codegen
 from metagen_jax.synth.architecture import Blueprint
 from metagen_jax.synth.modalities import lengths_of
 from metagen_jax.synth.space import SearchSpace
+
+MOST_BATCH_BYTES = 2**28  # that are kept from one chunk to the next
 
 
 class CannotCompile(Exception):
@@ -123,6 +125,7 @@ class ChunkTrainer:
         self.mesh = mesh
         self._structures: dict[tuple[Any, ...], Structure] = {}
         self._programs = Programs(mesh, note)
+        self._kept_batches: dict[tuple[Any, ...], list[tuple[np.ndarray, ...]]] = {}
         fixed = lengths_of(space.fixed)
         self._train_arrays = space.modality.train_arrays(dataset)
         self._validation = space.modality.evaluation_arrays(dataset, "validation", fixed)
@@ -134,10 +137,11 @@ class ChunkTrainer:
             self._structures[key] = Structure(module, self._space.family.model_class, self._space.largest)
         return self._structures[key]
 
-    def initial_weights(self, member: Member) -> Weights:
-        """The weights that a candidate starts from; the same however often and wherever it is trained."""
-        structure = self.structure(self._space.structure_key(member.blueprint))
-        return structure.initial_weights(jax.random.fold_in(self._run_key, member.number), member.blueprint.sizes)
+    def initial_weights(self, members: Sequence[Member]) -> list[Weights]:
+        """The weights that candidates of one structure start from; the same however often and wherever each is trained."""
+        structure = self.structure(self._space.structure_key(members[0].blueprint))
+        keys = [jax.random.fold_in(self._run_key, member.number) for member in members]
+        return structure.all_initial_weights(keys, [member.blueprint.sizes for member in members])
 
     def begin(self, plan: ProgramPlan, part: Part) -> Program:
         """Has a program compiled in the background, unless that has been done."""
@@ -181,22 +185,17 @@ class ChunkTrainer:
             return program.resume(task.states)
         return program.start(
             [
-                Job(
-                    member.blueprint.sizes,
-                    Hyperparameters(**member.blueprint.hyperparameters),
-                    self.initial_weights(member),
-                )
-                for member in task.members
+                Job(member.blueprint.sizes, Hyperparameters(**member.blueprint.hyperparameters), weights)
+                for member, weights in zip(task.members, self.initial_weights(task.members), strict=True)
             ]
         )
 
     def _segments(self, program: Program, population: Any, task: Task) -> Iterator[Segment]:
         part, count = task.part, len(task.members)
-        train_batch = self.structure(task.program.structure).module.train_batch
         examples, batch_size = self._examples(part), self._space.modality.evaluation_batch_size
         for first in range(part.first, part.last, part.length.segment):
             last = min(first + part.length.segment, part.last)
-            batches = [train_batch(*self._train_arrays, step) for step in range(first, last)]
+            batches = self._batches(task.program.structure, first, last)
             population, losses = program.train(population, batches, part.length.steps, part.length.segment)
             loss, accuracy = program.score(population, examples, batch_size)
             ends, sizes = last == part.last, [member.blueprint.sizes for member in task.members]
@@ -209,6 +208,18 @@ class ChunkTrainer:
                 states=tuple(program.states(population, count)) if part.keeps_states and ends else (),
                 weights=tuple(program.weights(population, sizes)) if part.keeps_weights and ends else (),
             )
+
+    def _batches(self, key: tuple[Any, ...], first: int, last: int) -> list[tuple[np.ndarray, ...]]:
+        """The batches of these steps, which every chunk trains on: kept as far as they are small."""
+        wanted = (key, first, last)
+        if wanted not in self._kept_batches:
+            train_batch = self.structure(key).module.train_batch
+            batches = [train_batch(*self._train_arrays, step) for step in range(first, last)]
+            num_bytes = len(batches) * sum(array.nbytes for array in batches[0])
+            if num_bytes * (1 + len(self._kept_batches)) > MOST_BATCH_BYTES:
+                self._kept_batches.clear()
+            self._kept_batches[wanted] = batches
+        return self._kept_batches[wanted]
 
     def _examples(self, part: Part) -> tuple[np.ndarray, ...]:
         return tuple(array[: part.num_examples] for array in self._validation)

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from metagen_jax.population.devices import accelerator
 from metagen_jax.population.weights import Structure, Weights
 from metagen_jax.synth.modalities.base import Array
 
@@ -60,7 +60,7 @@ def answering(
     """
     graph, params = nnx.split(structure.apply(sizes, weights))
     arrays, layout = jax.tree.flatten(params)  # flat, since walking through a state takes longer than a small network
-    batch = jnp.zeros((batch_size, *example.shape[1:]), example.dtype)
+    batch = jax.device_put(np.zeros((batch_size, *example.shape[1:]), example.dtype), accelerator())
 
     @functools.partial(jax.jit, compiler_options=IN_ORDER if jax.default_backend() == "cpu" else None)
     def forward(arrays: list[jax.Array], batch: jax.Array) -> jax.Array:

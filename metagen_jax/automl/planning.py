@@ -7,6 +7,7 @@ import numpy as np
 
 from metagen_jax.automl.run_folder import RunFolder
 from metagen_jax.population.coefficients import coefficients
+from metagen_jax.population.devices import ACCELERATOR_COMPILERS
 from metagen_jax.population.plan import Plan, StructureFacts, Workload, make_plan, read_plan
 from metagen_jax.spec import ModelSpec
 from metagen_jax.synth.build import predictor_for
@@ -46,7 +47,8 @@ def new_plan(prepared: "Prepared", options: "Options") -> Plan:
         structures, workload = _searched(space), Workload(search.finalists, 1, search.prototype_steps)
     else:
         structures, workload = _searched(space), Workload(search.budget, search.rounds, search.prototype_steps)
-    return make_plan(structures, workload, coefficients(backend), backend, devices)
+    compilers = devices if backend == "cpu" else max(devices, ACCELERATOR_COMPILERS)
+    return make_plan(structures, workload, coefficients(backend), backend, devices, compilers)
 
 
 def summary(prepared: "Prepared", options: "Options") -> str:

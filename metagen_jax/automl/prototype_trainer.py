@@ -16,7 +16,7 @@ from metagen_jax.automl.progress import Progress
 from metagen_jax.automl.rungs import Schedule, schedule
 from metagen_jax.data import Dataset
 from metagen_jax.errors import RunError
-from metagen_jax.population.modes import LOOP
+from metagen_jax.population.modes import LOOP, VMAP
 from metagen_jax.population.plan import Plan, ProgramPlan
 from metagen_jax.population.program import State
 from metagen_jax.population.training_checkpoints import TrainingCheckpoints
@@ -68,7 +68,7 @@ class PrototypeTrainer:
 
     def initial_weights(self, candidate: Candidate) -> Weights:
         """The weights that a candidate starts from; the same however often it is trained."""
-        return self._here.initial_weights(_member(candidate))
+        return self._here.initial_weights([_member(candidate)])[0]
 
     def close(self) -> None:
         """Nothing more will be trained; the other processes may go."""
@@ -236,9 +236,16 @@ class PrototypeTrainer:
         waiting: dict[ProgramPlan, list[Candidate]] = {}
         for candidate in sorted(candidates, key=lambda candidate: -candidate.costs["flops"]):
             waiting.setdefault(planned(candidate), []).append(candidate)
+        for plan in waiting:
+            if plan.mode == VMAP:  # a chunk takes as long as its deepest member
+                waiting[plan].sort(key=self._depths, reverse=True)
         for done in self._dealer.train(waiting, part, task_of, look):
             self._write(done, part)
             yield done
+
+    def _depths(self, candidate: Candidate) -> tuple[int, ...]:
+        model = self._space.cost_models[self._space.structure_key(candidate.prototype)]
+        return tuple(candidate.prototype.sizes[axis] for axis in model.layer_axes)
 
     def _write(self, done: Done, part: Part) -> None:
         """Writes what became of candidates into them."""

@@ -1,10 +1,12 @@
 """What has to be settled about the process before JAX computes anything, and what there is to say about the machine."""
 
+import contextlib
 import os
 import sys
 from pathlib import Path
 
 DEFAULT_HOST_DEVICES = 1
+ACCELERATORS = ("nvidia[0-9]*", "kfd", "dxg", "accel*")  # what drivers of GPUs and TPUs put under /dev
 MOST_CACHED_BYTES = 2 * 2**30  # compiled programs; those that were not used for longest go first
 
 
@@ -16,27 +18,52 @@ def num_cores() -> int:
 
 
 def start_jax(host_devices: int) -> None:
-    """Settles how JAX uses the CPU: a fixed number of devices, each of one thread; has no say over GPUs and TPUs.
+    """Settles how JAX uses the CPU: a fixed number of devices, each of one thread; and that a GPU repeats its results.
 
     The number is part of the command and not taken from the machine, because XLA compiles for a share of the threads:
     another number changes the last bits of a result. One is the fastest for each process, by a factor of 1.6 over
     eight on two cores, since threads that have nothing to do disturb the others; cores are used by more processes.
     Flags that the user has set in XLA_FLAGS stay and win.
+
+    On a GPU, XLA would choose between kernels by timing them, and another choice changes the last bits too.
     """
     ours = {
         "--xla_force_host_platform_device_count": str(host_devices),
         "--xla_cpu_multi_thread_eigen": "false",
+        "--xla_gpu_deterministic_ops": "true",
     }
     theirs = os.environ.get("XLA_FLAGS", "")
     added = [f"{flag}={value}" for flag, value in ours.items() if flag not in theirs]
     if added and "jax" in sys.modules and sys.modules["jax"]._src.xla_bridge.backends_are_initialized():
         raise RuntimeError(f"JAX was started before it could be given {' '.join(added)}; call start_jax first.")
     os.environ["XLA_FLAGS"] = " ".join([theirs, *added]).strip()
-    os.environ.setdefault("NPROC", "1")  # the threads of XLA's pool, where there are not more devices
+    if not _has_accelerator():  # whose programs are compiled by many threads
+        os.environ.setdefault("NPROC", "1")  # the threads of XLA's pool, where there are not more devices
     import jax
 
     # A call on the CPU runs in the thread that makes it: to wake another takes longer than a small network.
     jax.config.update("jax_cpu_enable_async_dispatch", False)
+
+
+def search_on_cpu() -> None:
+    """Has JAX run on the CPU whatever is not placed on an accelerator, which networks are and the search is not.
+
+    A search takes many small steps: an accelerator takes longer to be called for one than a CPU to compute it, and every
+    backend rounds differently. Starts the backends, so several hosts have to know of each other by now.
+    """
+    import jax
+
+    if jax.default_backend() != "cpu":
+        with contextlib.suppress(RuntimeError):  # the user's JAX_PLATFORMS leaves the CPU out
+            jax.config.update("jax_default_device", jax.local_devices(backend="cpu")[0])
+
+
+def _has_accelerator() -> bool:
+    """Whether JAX is about to find one, as far as can be told without starting it."""
+    platforms = os.environ.get("JAX_PLATFORMS", "")
+    if platforms:
+        return platforms.split(",")[0] != "cpu"
+    return any(any(Path("/dev").glob(name)) for name in ACCELERATORS)
 
 
 def keep_compilations() -> None:

@@ -4,6 +4,12 @@ import jax
 import numpy as np
 
 AXIS = "population"
+ACCELERATOR_COMPILERS = 8  # programs compiled at the same time beside an accelerator, whatever its host has
+
+
+def accelerator() -> jax.Device:
+    """Where a single network is run: the first device of the default backend, whatever the default device is."""
+    return jax.local_devices()[0]
 
 
 def population_mesh(max_devices: int | None = None) -> jax.sharding.Mesh:

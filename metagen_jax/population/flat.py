@@ -73,11 +73,10 @@ class Layout:
 
     Args:
       leaves: all parameters.
-      stacked: whether lists of layers are to be had as rows; otherwise every parameter counts as outside of them.
     """
 
-    def __init__(self, leaves: Sequence[Leaf], *, stacked: bool):
-        inside = [number for number, leaf in enumerate(leaves) if stacked and leaf.list_path]
+    def __init__(self, leaves: Sequence[Leaf]):
+        inside = [number for number, leaf in enumerate(leaves) if leaf.list_path]
         outside = [number for number in range(len(leaves)) if number not in inside]
         inside.sort(key=lambda number: (leaves[number].list_path, leaves[number].layers[0]))
         self._order = [*outside, *inside]

@@ -1,6 +1,7 @@
 """A list of equal layers as a loop of as many rounds as a candidate has layers.
 
-It is compiled once whatever the depth, and layers that are not there cost nothing. JAX does not differentiate a loop
+It is compiled once whatever the depth, and layers that are not there cost nothing; under `jax.vmap` all candidates go
+through as many as the deepest, of which those that are not there have weights of zero and change nothing. JAX does not differentiate a loop
 whose length is known at run time only, so the way back is written down here.
 """
 
@@ -11,20 +12,29 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from metagen_jax.population.modes import LOOP, VMAP
+
 Layer = Callable[[Any, Any, jax.Array], jax.Array]  # parameters, constants, x -> x of the same shape
+# What is kept for the way back, of which the rest is computed again, since that is cheaper than the way through memory.
+# On a CPU that is so for products without weights too, which are as large as the scores of attention.
+KEPT = {
+    LOOP: jax.checkpoint_policies.dots_with_no_batch_dims_saveable,
+    VMAP: jax.checkpoint_policies.dots_saveable,
+}
 
 
-def layer_loop(layer: Layer, pack: Callable[[Any], Any], unpack: Callable[[Any], Any]) -> Callable[..., jax.Array]:
+def layer_loop(
+    layer: Layer, pack: Callable[[Any], Any], unpack: Callable[[Any], Any], mode: str = LOOP
+) -> Callable[..., jax.Array]:
     """Makes `(rows, count, constants, x) -> x`, which applies the first `count` layers to `x` one after the other.
 
     Args:
       layer: what each of them computes; constants are the same for all of them and have no gradient.
       pack: the parameters of a layer as one row of `rows`, whose leaves are `(most layers, ...)`.
       unpack: its inverse.
+      mode: how candidates are gone through.
     """
-    # Products with weights are kept for the way back. The rest, as large as the scores of attention, is computed again:
-    # that is cheaper than the way through memory.
-    layer = jax.checkpoint(layer, policy=jax.checkpoint_policies.dots_with_no_batch_dims_saveable)
+    layer = jax.checkpoint(layer, policy=KEPT[mode])
 
     @jax.custom_vjp
     def run(rows: Any, count: jax.Array, constants: Any, x: jax.Array) -> jax.Array:

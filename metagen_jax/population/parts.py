@@ -19,19 +19,30 @@ class Parts:
     Args:
       model: has its sizes installed; is changed: the lists of layers that the layout stacks are taken out of it.
       layout: of its parameters.
+      mode: of the program.
     """
 
-    def __init__(self, model: nnx.Module, layout: Layout):
-        self._loops = [(stack, _loop(_take_out(model, stack), stack)) for stack in layout.stacks]
+    def __init__(self, model: nnx.Module, layout: Layout, mode: str):
+        self._loops = [(stack, _loop(_take_out(model, stack), stack, mode)) for stack in layout.stacks]
         self._rest = _Module(model)
 
-    def build(self, split: tuple[Sequence[Any], Sequence[Flat]], sizes: Mapping[str, jax.Array]) -> nnx.Module:
-        """The model with these parameters, as the layout splits them, and these true sizes."""
+    def build(
+        self,
+        split: tuple[Sequence[Any], Sequence[Flat]],
+        sizes: Mapping[str, jax.Array],
+        depths: Mapping[str, jax.Array],
+    ) -> nnx.Module:
+        """The model with these parameters, as the layout splits them, and these true sizes.
+
+        Args:
+          depths: how many layers of each list are gone through; those beyond its own, whose weights are zero, change
+            nothing.
+        """
         values, rows = split
         numbers = {axis: size.astype(jnp.float32) for axis, size in sizes.items()}
         model = self._rest.build(values, numbers)
         for (stack, loop), stacked in zip(self._loops, rows, strict=True):
-            all_layers = functools.partial(loop, stacked, sizes[stack.axis], numbers)
+            all_layers = functools.partial(loop, stacked, depths[stack.axis], numbers)
             *outer, name = stack.path
             object.__setattr__(functools.reduce(_inside, outer, model), name, [all_layers])
         return model
@@ -64,6 +75,6 @@ def _inside(node: Any, name: Any) -> Any:
     return node[name] if isinstance(name, int) else getattr(node, name)
 
 
-def _loop(layer: nnx.Module, stack: Stack) -> Any:
-    module = _Module(layer)
-    return layer_loop(lambda values, sizes, x: module.build(values, sizes)(x), stack.packing.pack, stack.packing.unpack)
+def _loop(layer: nnx.Module, stack: Stack, mode: str) -> Any:
+    module, packing = _Module(layer), stack.packing
+    return layer_loop(lambda values, sizes, x: module.build(values, sizes)(x), packing.pack, packing.unpack, mode)

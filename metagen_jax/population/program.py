@@ -69,8 +69,8 @@ class Program:
       allocated: length of each searched axis, at least that of every candidate.
       width: candidates of a chunk on each device.
       mesh: the devices, from `population_mesh`.
-      mode: how a device goes through them: `VMAP`, side by side, or `LOOP`, one after the other, where each skips the
-        layers that it does not have.
+      mode: how a device goes through them: `VMAP`, side by side, through as many layers as the deepest of them has, or
+        `LOOP`, one after the other, each through its own.
     """
 
     def __init__(
@@ -83,7 +83,6 @@ class Program:
     ):
         self.allocated = dict(allocated)
         self._mode = mode
-        self._over_slots = jax.vmap if mode == VMAP else _one_after_the_other
         self.capacity = width * mesh.size
         mesh = _partitioned(mesh)
         self._num_slots = width * mesh.size
@@ -91,9 +90,9 @@ class Program:
         self._mesh = mesh
         model = structure.abstract(self.allocated)
         self.leaves = named_axes.leaves(model)
-        self.layout = Layout(self.leaves, stacked=mode == LOOP)
+        self.layout = Layout(self.leaves)
         named_axes.install_sizes(model, frozenset(self.allocated))
-        self._parts = Parts(model, self.layout)
+        self._parts = Parts(model, self.layout, mode)
         sharded, replicated = P(AXIS), P()
         over_mesh = functools.partial(jax.shard_map, mesh=mesh, check_vma=False)
         self._slots = _dealt(width, self.capacity // width)
@@ -247,8 +246,16 @@ class Program:
 
     # -- one candidate ------------------------------------------------------------------------------------------------
 
-    def _model(self, params: Flat, sizes: Mapping[str, jax.Array]) -> nnx.Module:
-        return self._parts.build(self.layout.split(params), sizes)
+    def _model(self, params: Flat, sizes: Mapping[str, jax.Array], depths: Mapping[str, jax.Array]) -> nnx.Module:
+        return self._parts.build(self.layout.split(params), sizes, depths)
+
+    def _over_slots(self, function: Callable[..., Any], sizes: Mapping[str, jax.Array], *arguments: Any) -> Any:
+        """Calls `function(*arguments, depths)` for each candidate of these `(N,)` sizes, in the way of the mode."""
+        depths = {stack.axis: sizes[stack.axis] for stack in self.layout.stacks}
+        if self._mode == LOOP:
+            return jax.lax.map(lambda slot: function(*slot), (*arguments, depths))
+        deepest = {axis: jnp.max(numbers) for axis, numbers in depths.items()}  # the same for all, so a loop stays one
+        return jax.vmap(lambda *slot: function(*slot, deepest))(*arguments)
 
     def _mask(self, weights: Weights) -> Flat:
         ones = {path: np.ones_like(value) for path, value in weights.items()}
@@ -260,11 +267,18 @@ class Program:
         opt_state = self._module.make_optimizer(*hyper, 1).init(params)
         return Population(params, mask, opt_state, sizes, hyper, taken)
 
-    def _step_one(self, candidate: Population, batch: tuple, real: jax.Array, num_steps: jax.Array) -> tuple:
+    def _step_one(
+        self,
+        candidate: Population,
+        batch: tuple,
+        real: jax.Array,
+        num_steps: jax.Array,
+        depths: Mapping[str, jax.Array],
+    ) -> tuple:
         optimizer = self._module.make_optimizer(*candidate.hyperparameters, num_steps)
 
         def loss_of(split: Any) -> jax.Array:
-            return self._module.loss_fn(self._parts.build(split, candidate.sizes), *batch)
+            return self._module.loss_fn(self._parts.build(split, candidate.sizes, depths), *batch)
 
         # Not with respect to the long arrays: the derivative of a slice is a sum over arrays as long as the whole.
         loss, gradients = jax.value_and_grad(loss_of)(self.layout.split(candidate.params))
@@ -284,34 +298,35 @@ class Program:
 
             def one_step(carry: Population, xs: tuple) -> tuple:
                 batch, real = xs
-                return jax.vmap(lambda candidate: self._step_one(candidate, batch, real, num_steps))(carry)
+                step = lambda candidate, depths: self._step_one(candidate, batch, real, num_steps, depths)  # noqa: E731
+                return self._over_slots(step, carry.sizes, carry)
 
             return jax.lax.scan(one_step, chunk, (batches, real_steps))
 
-        def all_steps(candidate: Population) -> tuple:
+        def all_steps(candidate: Population, depths: Mapping[str, jax.Array]) -> tuple:
             def one_more(step: jax.Array, carry: tuple) -> tuple:
                 batch = jax.tree.map(lambda array: array[step], batches)
-                after, loss = self._step_one(carry[0], batch, jnp.bool_(True), num_steps)
+                after, loss = self._step_one(carry[0], batch, jnp.bool_(True), num_steps, depths)
                 return after, carry[1].at[step].set(loss)
 
             # None for a candidate that has failed and for a free slot.
             num_real = jnp.where(candidate.alive, jnp.sum(real_steps), 0)
             return jax.lax.fori_loop(0, num_real, one_more, (candidate, jnp.full(len(real_steps), jnp.nan)))
 
-        chunk, losses = _one_after_the_other(all_steps)(chunk)
+        chunk, losses = self._over_slots(all_steps, chunk.sizes, chunk)
         return chunk, losses.T  # (steps, N)
 
     def _logits_chunk(self, params: Any, sizes: dict[str, jax.Array], inputs: jax.Array) -> jax.Array:
-        return self._over_slots(lambda p, s: self._model(p, s)(inputs))(params, sizes)
+        return self._over_slots(lambda p, s, depths: self._model(p, s, depths)(inputs), sizes, params, sizes)
 
     def _score_chunk(self, chunk: Population, batches: tuple) -> tuple[jax.Array, jax.Array]:
         *arrays, real = batches
 
-        def score_one(candidate: Population) -> tuple[jax.Array, jax.Array]:
+        def score_one(candidate: Population, depths: Mapping[str, jax.Array]) -> tuple[jax.Array, jax.Array]:
             def one_batch(total: jax.Array, batch: tuple) -> tuple:
                 *examples, weight = batch
                 loss, right = self._module.score_fn(
-                    self._model(candidate.params, candidate.sizes), *examples
+                    self._model(candidate.params, candidate.sizes, depths), *examples
                 )  # (B,) or (B, T)
                 weight = jnp.broadcast_to(weight.reshape(-1, *[1] * (loss.ndim - 1)), loss.shape)
                 return total + jnp.stack([jnp.sum(loss * weight), jnp.sum(right * weight), jnp.sum(weight)]), None
@@ -319,10 +334,11 @@ class Program:
             (loss, right, count), _ = jax.lax.scan(one_batch, jnp.zeros(3), (*arrays, real))
             return loss / count, right / count
 
-        def score_if_alive(candidate: Population) -> tuple[jax.Array, jax.Array]:
-            return jax.lax.cond(candidate.alive, score_one, lambda _: (jnp.float32(jnp.nan),) * 2, candidate)
+        def score_if_alive(candidate: Population, depths: Mapping[str, jax.Array]) -> tuple[jax.Array, jax.Array]:
+            failed = (jnp.float32(jnp.nan),) * 2
+            return jax.lax.cond(candidate.alive, score_one, lambda *_: failed, candidate, depths)
 
-        return self._over_slots(score_if_alive)(chunk)
+        return self._over_slots(score_if_alive, chunk.sizes, chunk)
 
 
 def _partitioned(mesh: jax.sharding.Mesh) -> jax.sharding.Mesh:
@@ -343,11 +359,6 @@ def _dealt(width: int, num_devices: int) -> np.ndarray:
     rows = np.arange(num_devices * width).reshape(num_devices, width).T.copy()
     rows[1::2] = rows[1::2, ::-1]
     return rows.ravel()
-
-
-def _one_after_the_other(function: Callable[..., Any]) -> Callable[..., Any]:
-    """What `jax.vmap(function)` computes, but one slot at a time."""
-    return lambda *arguments: jax.lax.map(lambda slot: function(*slot), arguments)
 
 
 def _stack(trees: Sequence[Any]) -> Any:

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 import jax
@@ -19,9 +20,11 @@ QUICK = ("--quiet", "--set", "outputs.project=false", "--set", "search.finalists
 def break_candidates(monkeypatch: pytest.MonkeyPatch, is_broken) -> None:
     whole = ChunkTrainer.initial_weights
 
-    def initial_weights(self: ChunkTrainer, member: Member):
-        weights = whole(self, member)
-        return {path: value * np.float32(np.nan) for path, value in weights.items()} if is_broken(member) else weights
+    def initial_weights(self: ChunkTrainer, members: Sequence[Member]):
+        return [
+            {path: value * np.float32(np.nan) for path, value in weights.items()} if is_broken(member) else weights
+            for member, weights in zip(members, whole(self, members), strict=True)
+        ]
 
     monkeypatch.setattr(ChunkTrainer, "initial_weights", initial_weights)
 

@@ -67,7 +67,7 @@ def test_an_unfinished_run_keeps_its_plan_when_the_coefficients_change(tmp_path:
 def test_calibrate_measures_and_keeps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    monkeypatch.setattr(calibration, "WIDTHS", {LOOP: (1,)})
+    monkeypatch.setattr(calibration, "CPU_WIDTHS", {LOOP: (1,)})
     file = tmp_path / "mine.json"
     file.write_text('{"cpu": {"latency": {"error": 0.5}}}')
     small = ["--set", "architecture.choices={d_model: [8, 16], num_layers: [1], num_heads: [1], d_ff: [16]}"]

@@ -27,9 +27,8 @@ def _random(leaves: tuple[Leaf, ...], seed: int) -> list[np.ndarray]:
     return [rng.normal(size=leaf.shape).astype(np.float32) for leaf in leaves]
 
 
-@pytest.mark.parametrize("stacked", [True, False])
-def test_what_is_packed_comes_out_again_in_the_order_of_the_leaves(stacked: bool):
-    layout, values = Layout(LEAVES, stacked=stacked), _random(LEAVES, 0)
+def test_what_is_packed_comes_out_again_in_the_order_of_the_leaves():
+    layout, values = Layout(LEAVES), _random(LEAVES, 0)
     flat = layout.pack(values)
     assert flat.matrices.shape == (layout.lengths.matrices, 1) == (12 + 4 + 6, 1)
     assert flat.vectors.shape == (layout.lengths.vectors,) == (6,)
@@ -40,7 +39,7 @@ def test_what_is_packed_comes_out_again_in_the_order_of_the_leaves(stacked: bool
 
 
 def test_the_rows_of_a_stack_are_its_layers():
-    layout, values = Layout(LEAVES, stacked=True), _random(LEAVES, 1)
+    layout, values = Layout(LEAVES), _random(LEAVES, 1)
     (stem,), (blocks, heads) = layout.split(layout.pack(values))
     np.testing.assert_array_equal(stem, values[5])
     assert [(stack.path, stack.axis, stack.depth) for stack in layout.stacks] == [
@@ -61,7 +60,7 @@ def test_every_optimiser_takes_the_same_steps_with_two_long_arrays_as_with_the_l
     space = prepare(load_spec(SPECS / "image_digits_demo.yaml", (f"training.schedule={schedule}",))).space
     (source,) = space.sources.values()
     optimizer = codegen.load_module(source).make_optimizer(0.02, 0.1, 3.0, 10)
-    layout, leaves = Layout(LEAVES, stacked=True), _random(LEAVES, 2)
+    layout, leaves = Layout(LEAVES), _random(LEAVES, 2)
     flat = layout.pack(leaves)
     state, flat_state = optimizer.init(leaves), optimizer.init(flat)
     for step in range(10):
