@@ -18,7 +18,7 @@ class Member:
       sizes: length of each searched axis.
       hyperparameters: learning_rate, weight_decay, warmup_steps.
       flops: of one forward pass over one example.
-      weights: initial weights at true sizes, by their path in the rendered model.
+      weights: initial weights at true sizes, by their path in the rendered model; empty if no peer is to train it.
     """
 
     number: int
@@ -47,6 +47,7 @@ class CandidateSet:
       members: the candidates to train.
       others: genotypes of as many other candidates, for the round that must not compile anything.
       batches: arrays of each step: `(batch, ...)`.
+      rounds: the engine plans for a search of so many rounds like this.
     """
 
     family: str
@@ -57,6 +58,7 @@ class CandidateSet:
     members: list[Member]
     others: np.ndarray
     batches: list[tuple[np.ndarray, ...]]
+    rounds: int = 1
 
     @property
     def num_steps(self) -> int:

@@ -9,6 +9,7 @@ batches are those of a run of that spec.
 import argparse
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 
 from metagen_jax.cli.environment import DEFAULT_HOST_DEVICES, start_jax
 
@@ -49,9 +50,12 @@ def prepared(spec: str, overrides: tuple[str, ...]) -> Prepared:
     return dataclasses.replace(whole, dataset=dataclasses.replace(whole.dataset, validation=few))
 
 
-def candidate(space: SearchSpace, number: int, genotype: np.ndarray) -> Candidate:
-    flops = float(space.cost(genotype[None]).flops[0])
-    return Candidate(number, 1, genotype, space.blueprint(genotype), {"flops": flops})
+def candidates_of(space: SearchSpace, genotypes: Sequence[np.ndarray]) -> list[Candidate]:
+    costs = space.costs_of(np.stack(genotypes))
+    return [
+        Candidate(number, 1, genotype, space.blueprint(genotype), each)
+        for number, (genotype, each) in enumerate(zip(genotypes, costs, strict=True))
+    ]
 
 
 def draw_genotypes(space: SearchSpace, count: int, seed: int) -> np.ndarray:
@@ -65,8 +69,15 @@ def draw_genotypes(space: SearchSpace, count: int, seed: int) -> np.ndarray:
     return np.stack(list(drawn.values())[:count])
 
 
-def draw(family: str, count: int, num_steps: int, extra_overrides: tuple[str, ...] = ()) -> CandidateSet:
-    """Draws `count` candidates to train and as many others."""
+def draw(
+    family: str,
+    count: int,
+    num_steps: int,
+    extra_overrides: tuple[str, ...] = (),
+    rounds: int = 1,
+    num_weights: int | None = None,
+) -> CandidateSet:
+    """Draws `count` candidates to train, the first `num_weights` of them with their initial weights, and as many others."""
     spec, overrides = SPECS[family]
     overrides = (*overrides, *extra_overrides)
     prep = prepared(spec, overrides)
@@ -74,20 +85,19 @@ def draw(family: str, count: int, num_steps: int, extra_overrides: tuple[str, ..
     plan, mesh = new_plan(prep, Options()), population_mesh(1)
     trainer = PrototypeTrainer(space, prep.dataset, keys_of(prep.spec)[0], mesh, plan, Silent())
     genotypes = draw_genotypes(space, 2 * count, seed=0)
-    flops = np.asarray(space.cost(genotypes[:count]).flops)
     members = []
-    for number, genotype in enumerate(genotypes[:count]):
-        drawn = candidate(space, number, genotype)
-        blueprint, weights = drawn.blueprint, trainer.initial_weights(drawn)
+    for drawn in candidates_of(space, genotypes[:count]):
+        is_needed = num_weights is None or drawn.number < num_weights
+        blueprint, weights = drawn.blueprint, trainer.initial_weights(drawn) if is_needed else {}
         sizes, hyperparameters = dict(blueprint.sizes), dict(blueprint.hyperparameters)
-        members.append(Member(number, genotype, sizes, hyperparameters, float(flops[number]), weights))
+        members.append(Member(drawn.number, drawn.genotype, sizes, hyperparameters, drawn.costs["flops"], weights))
     (source,) = space.sources.values()
     structure = {name: value for name, value in blueprint.structure.items() if isinstance(value, int)}
     fixed = {field.name: field.value for field in space.fixed} | structure
     arrays = space.modality.train_arrays(prep.dataset)
     module = codegen.load_module(source)
     batches = [module.train_batch(*arrays, step) for step in range(num_steps)]
-    return CandidateSet(family, spec, overrides, source, fixed, members, genotypes[count:], batches)
+    return CandidateSet(family, spec, overrides, source, fixed, members, genotypes[count:], batches, rounds)
 
 
 def main() -> None:
@@ -95,9 +105,11 @@ def main() -> None:
     parser.add_argument("--family", choices=SPECS, required=True)
     parser.add_argument("--candidates", type=int, default=32)
     parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=1, help="of the search that the engine plans for")
+    parser.add_argument("--weights", type=int, help="keep initial weights of the first so many only")
     parser.add_argument("out", type=pathlib.Path)
     args = parser.parse_args()
-    draw(args.family, args.candidates, args.steps).save(args.out)
+    draw(args.family, args.candidates, args.steps, rounds=args.rounds, num_weights=args.weights).save(args.out)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """(a) This engine, by the way that a run uses it: `PrototypeTrainer.train_prototypes`.
 
 Cold: the first round, with the start of the other processes, rendering, tracing, compilation, initial weights and
-batches; no compilation cache. Warm: the same round again. A third, shorter round trains other candidates and counts what it compiles. Every round also scores
+batches; no compilation cache. Warm: the same candidates again, given in reverse order, which must not change a bit of any.
+A third, shorter round trains other candidates and counts what it compiles. Every round also scores
 each candidate on 128 validation examples every 50 steps, which no peer does.
 """
 
@@ -13,14 +14,14 @@ from collections.abc import Sequence
 import candidate_set
 import measurement
 
-from metagen_jax.cli.environment import DEFAULT_HOST_DEVICES, start_jax
+from metagen_jax.cli.environment import DEFAULT_HOST_DEVICES, search_on_cpu, start_jax
 from metagen_jax.cli.workers import default_workers, worker_processes
 
 start_jax(DEFAULT_HOST_DEVICES)
 
 import jax  # noqa: E402  after its flags are set
 import numpy as np  # noqa: E402
-from candidates import candidate, prepared  # noqa: E402
+from candidates import candidates_of, prepared  # noqa: E402
 
 from metagen_jax.automl.lanes import Lane  # noqa: E402
 from metagen_jax.automl.pipeline import Options, Prepared, keys_of  # noqa: E402
@@ -34,11 +35,13 @@ COMPILED = "/jax/core/compile/backend_compile_duration"
 
 
 def train(chosen: candidate_set.CandidateSet, device: str) -> measurement.Measured:
+    search_on_cpu()
     compilations: list[float] = []
     jax.monitoring.register_event_duration_secs_listener(
         lambda event, seconds, **_: compilations.append(seconds) if event == COMPILED else None
     )
-    budget = f"{{budget: {len(chosen.members)}, rounds: 1, prototype_steps: {chosen.num_steps}}}"
+    num = len(chosen.members) * chosen.rounds
+    budget = f"{{budget: {num}, rounds: {chosen.rounds}, prototype_steps: {chosen.num_steps}}}"
     prep = prepared(chosen.spec, [*chosen.overrides, f"search={budget}"])
     compilations.clear()
     on_cpu = jax.default_backend() == "cpu"
@@ -65,9 +68,9 @@ def _measured(
     run_key, _ = keys_of(prep.spec)
     trainer = PrototypeTrainer(prep.space, prep.dataset, run_key, mesh, plan, Silent(), helpers=helpers)
 
-    def round_of(genotypes: list[np.ndarray], length: Schedule) -> np.ndarray:
-        candidates = [candidate(prep.space, number, genotype) for number, genotype in enumerate(genotypes)]
-        trainer.train_prototypes(candidates, length, lambda trained: None)
+    def round_of(genotypes: list[np.ndarray], length: Schedule, backwards: bool = False) -> np.ndarray:
+        candidates = candidates_of(prep.space, genotypes)
+        trainer.train_prototypes(candidates[::-1] if backwards else candidates, length, lambda trained: None)
         return np.array([each.losses for each in candidates])
 
     whole = schedule(chosen.num_steps)
@@ -77,7 +80,7 @@ def _measured(
     in_first_round = list(compilations)
 
     started = time.perf_counter()
-    round_of(genotypes, whole)
+    again = round_of(genotypes, whole, backwards=True)
     warm_s = time.perf_counter() - started
 
     compilations.clear()
@@ -88,6 +91,9 @@ def _measured(
         "processes": 1 + len(helpers),
         "device": jax.devices()[0].device_kind,
         "programs": [dict(program.allocated) for program in plan.programs],
+        "planned_rounds": chosen.rounds,
+        "padding_efficiency": plan.padding_efficiency,
+        "same_bits_backwards": again.tobytes() == losses.tobytes(),
         "compilations": len(in_first_round),
         "compile_s": sum(in_first_round),
         "compilations_in_a_round_of_others": len(compilations) + len(notes),

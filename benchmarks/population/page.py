@@ -146,6 +146,13 @@ def where(entry: dict[str, Any]) -> Iterator[str]:
         if "compile_s" in details:
             compile_s = statistics.median(run["details"]["compile_s"] for run in peer["runs"])
             counted["compiling"] = f"{compile_s:.1f} s"
+        if details.get("planned_rounds", 1) > 1:
+            counted["planned for rounds"] = details["planned_rounds"]
+            counted["programs"] = len(details["programs"])
+            counted["padding efficiency"] = f"{details['padding_efficiency']:.2f}"
+        if "same_bits_backwards" in details:
+            same = all(run["details"]["same_bits_backwards"] for run in peer["runs"])
+            counted["the same bits in reverse order:"] = "yes" if same else "no"
         if "largest_group" in details:
             counted |= {"groups": details["groups"], "largest group": details["largest_group"]}
         if peer["runs"][0]["members"] < entry["set"]["candidates"]:

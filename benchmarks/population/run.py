@@ -35,38 +35,29 @@ LONGEST_S = 3600
 
 
 def measure(
-    family: str,
-    candidates: int,
-    steps: int,
-    repeats: dict[str, int],
-    device: str = "cpu",
-    only_members: dict[str, int] | None = None,
+    path: pathlib.Path, repeats: dict[str, int], device: str = "cpu", only_members: dict[str, int] | None = None
 ) -> dict[str, Any]:
     """Measures peers on one set of candidates.
 
     Args:
+      path: the set, as `candidates.py` has written it.
       repeats: how often each peer is measured.
       only_members: peers that train the first so many candidates only, and how many.
     Returns:
       What there is to know about the set, and about each peer when, where, with what and how long.
     """
-    only_members = only_members or {}
+    only_members, chosen = only_members or {}, candidate_set.load(path)
     with tempfile.TemporaryDirectory(prefix="population_benchmark_") as folder:
-        path = pathlib.Path(folder) / "set.pickle"
-        options = ["--family", family, "--candidates", str(candidates), "--steps", str(steps)]
-        _python("candidates.py", *options, str(path), device="cpu")
         runs: dict[str, list[dict[str, Any]]] = {peer: [] for peer in repeats}
         for repeat in range(max(repeats.values())):
             for peer in (peer for peer, times in repeats.items() if repeat < times):
                 out = pathlib.Path(folder) / f"{peer}.json"
                 members = ["--members", str(only_members[peer])] if peer in only_members else []
-                _python(f"{peer}.py", str(path), str(out), "--device", device, *members, device=device)
+                python(f"{peer}.py", str(path), str(out), "--device", device, *members, device=device)
                 runs[peer].append(json.loads(out.read_text()))
                 seconds = f"cold {runs[peer][-1]['cold_s']:.1f} s, warm {runs[peer][-1]['warm_s']:.1f} s"
-                print(
-                    f"{family}, {candidates} candidates, {peer}, {repeat + 1}: {seconds}", file=sys.stderr, flush=True
-                )
-        chosen = candidate_set.load(path)
+                which = f"{chosen.family}, {len(chosen.members)} candidates, {peer}, {repeat + 1}"
+                print(f"{which}: {seconds}", file=sys.stderr, flush=True)
     differences = _loss_differences({peer: own[0]["losses"] for peer, own in runs.items()})
     for own in runs.values():
         for run in own:
@@ -90,10 +81,12 @@ def merge(path: pathlib.Path, family: str, measured: dict[str, Any]) -> None:
     path.write_text(json.dumps(results, indent=1) + "\n")
 
 
-def _python(script: str, *arguments: str, device: str) -> None:
+def python(script: str, *arguments: str, device: str) -> None:
     """Runs a script beside this one in a fresh process that finds this checkout's package, with nothing cached."""
     environment = {name: value for name, value in os.environ.items() if name != "JAX_COMPILATION_CACHE_DIR"}
-    environment |= {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": device, "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    platforms = "cpu" if device == "cpu" else f"{device},cpu"  # the search stays on the CPU
+    environment |= {"PYTHONPATH": paths, "JAX_PLATFORMS": platforms, "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
     subprocess.run([sys.executable, str(HERE / script), *arguments], env=environment, check=True, timeout=LONGEST_S)
 
 
@@ -157,8 +150,12 @@ def main() -> None:
     repeats = {
         peer: args.slow_repeats if peer in SLOW else args.repeats for peer in PEERS if peer in (args.only or PEERS)
     }
-    for family in args.family or FAMILIES:
-        merge(args.out / "cpu.json", family, measure(family, args.candidates, args.steps, repeats))
+    with tempfile.TemporaryDirectory(prefix="population_benchmark_") as folder:
+        path = pathlib.Path(folder) / "set.pickle"
+        for family in args.family or FAMILIES:
+            options = ["--family", family, "--candidates", str(args.candidates), "--steps", str(args.steps)]
+            python("candidates.py", *options, str(path), device="cpu")
+            merge(args.out / "cpu.json", family, measure(path, repeats))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from candidate_set import CandidateSet, Member
 from torch import nn
 
+torch.backends.cudnn.allow_tf32 = False  # products of matrices are float32 by PyTorch's default, convolutions are not
+
 
 class Attention(nn.Module):
     def __init__(self, d_model, num_heads, head_dim, causal):
