@@ -46,7 +46,14 @@ def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str
 
 
 @pytest.mark.parametrize(
-    "command", [["validate", "specs/image_digits_demo.yaml"], ["schema"], ["version"], ["automl", "--help"]]
+    "command",
+    [
+        ["validate", "specs/image_digits_demo.yaml"],
+        ["schema"],
+        ["version"],
+        ["automl", "--help"],
+        ["inspect-data", "README.md"],
+    ],
 )
 def test_light_commands_do_not_import_jax(command: list[str]):
     code = f"import sys; from metagen_jax.cli import main; code = main({command!r}); assert 'jax' not in sys.modules; sys.exit(code)"

@@ -291,6 +291,33 @@ def validate(
         raise typer.Exit(2)
 
 
+@app.command("inspect-data")
+def inspect_data(
+    path: Annotated[Path, typer.Argument(help="A file or folder with your data.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write the proposed spec into this new file.", show_default=False)
+    ] = None,
+) -> None:
+    """Say what a file or folder holds and what is wrong with it, and propose a spec; exit code 1 if a run would be refused."""
+    from metagen_jax.data.inspection import inspect
+
+    if out is not None and out.exists():
+        raise OutputError(f"{out} is there already\n  Name another file, or remove this one.")
+    findings = inspect(path)
+    for word, lines in (("found", findings.found), ("note", findings.remarks), ("problem", findings.problems)):
+        for line in lines:
+            print(f"{word:<8} {line}")
+    if findings.proposal is not None:
+        text = findings.proposal.spec_text(path, Path() if out is None else out.parent)
+        if out is None:
+            print(f"\n{text}", end="")
+        else:
+            out.write_text(text, encoding="utf-8")
+            print(f"spec     {out}")
+    if findings.problems:
+        raise typer.Exit(1)
+
+
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of the spec language, for editors."""

@@ -1,0 +1,59 @@
+"""What a file or folder of the user's holds, before there is a spec. A new kind is one file here and one entry below."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from metagen_jax.data.inspection.findings import Findings, Proposal
+from metagen_jax.data.inspection.image_folder import inspect_image_folder
+from metagen_jax.data.inspection.npz_file import inspect_npz_file
+from metagen_jax.data.inspection.text_file import inspect_text_file
+from metagen_jax.data.sources.image_folder import PICTURES, is_hidden
+from metagen_jax.errors import DataError
+
+INSPECTORS: dict[str, Callable[[Path], Findings]] = {
+    "npz": inspect_npz_file,
+    "image_folder": inspect_image_folder,
+    "text": inspect_text_file,
+}
+
+__all__ = ["INSPECTORS", "Findings", "Proposal", "inspect", "kind_of"]
+
+
+def inspect(path: Path) -> Findings:
+    """Reads everything below a path, files that are broken included; nothing is executed or unpickled.
+
+    Raises:
+      DataError: there is nothing, or nothing that a model could be trained on.
+    """
+    return INSPECTORS[kind_of(path)](path)
+
+
+def kind_of(path: Path) -> str:
+    """The format by which a spec would call it.
+
+    Raises:
+      DataError: it is none of them; the message says what it is instead.
+    """
+    if path.is_dir():
+        return _kind_of_folder(path)
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder")
+    suffix = path.suffix.lower()
+    if suffix in PICTURES:
+        raise DataError(
+            f"{path}: a single picture\n  Put pictures into one folder for each class, and name their parent."
+        )
+    return "npz" if suffix == ".npz" else "text"
+
+
+def _kind_of_folder(folder: Path) -> str:
+    files = [path for path in folder.rglob("*") if path.is_file() and not is_hidden(path, folder)]
+    if not files:
+        raise DataError(f"{folder}: no files in it")
+    if any(path.suffix.lower() in PICTURES for path in files):
+        return "image_folder"
+    kinds = Counter(path.suffix.lower() or "without an ending" for path in files)
+    found = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(5))
+    remedy = "A folder has to hold pictures; a text is one file, arrays are one .npz file."
+    raise DataError(f"{folder}: nothing in it that can be trained on ({found})\n  {remedy}")

@@ -1,0 +1,119 @@
+"""What an inspection has found, and the spec that it would start with."""
+
+import dataclasses
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+MOST_SHOWN = 20  # problems of one kind that are listed one by one
+UNBALANCED = 3.0  # times as many examples as the rarest class has
+FEW = 10  # examples of a class
+
+
+@dataclasses.dataclass(frozen=True)
+class Proposal:
+    """The parts of a spec that the data decide.
+
+    Attributes:
+      inputs, outputs, task: words of the spec language.
+      family: a family that fits.
+      metrics: of the evaluation.
+      num_classes: None where nothing is classified.
+      data: further keys of the section `data`, beside the path.
+      constraints: further keys of that section.
+      batch_size: examples of a training step.
+    """
+
+    inputs: str
+    outputs: str
+    task: str
+    family: str
+    metrics: tuple[str, ...]
+    num_classes: int | None = None
+    data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    constraints: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    batch_size: int = 64
+
+    def spec_text(self, path: Path, folder: Path) -> str:
+        """The whole spec as YAML.
+
+        Args:
+          path: of the data.
+          folder: in which the spec will lie.
+        """
+        classes = {} if self.num_classes is None else {"num_classes": self.num_classes}
+        content = {
+            "name": slug(path.stem),
+            "modality": {"inputs": [self.inputs], "outputs": [self.outputs]},
+            "task": {"type": self.task, **classes},
+            "data": {"path": Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix(), **self.data},
+            "constraints": {"parameter_budget": {"max": "250k"}, **self.constraints},
+            "architecture": {"family": self.family},
+            "search": {"budget": 16, "rounds": 2, "prototype_steps": 100, "finalists": 2},
+            "training": {"steps": 1000, "batch_size": self.batch_size},
+            "evaluation": {"metrics": list(self.metrics)},
+        }
+        comment = "# Proposed by `metagen inspect-data`; every key is explained in docs/spec.md.\n"
+        return comment + yaml.safe_dump(content, sort_keys=False, default_flow_style=None, allow_unicode=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Findings:
+    """What there is.
+
+    Attributes:
+      found: in plain sentences.
+      remarks: what may be wrong, or makes results look better than they are.
+      problems: what a run would be refused for, each with its file.
+      proposal: None where nothing could be trained yet.
+    """
+
+    found: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    proposal: Proposal | None = None
+
+
+def slug(text: str) -> str:
+    """A name that a spec may have.
+
+    Examples:
+      >>> slug("My Pictures (2)"), slug("42")
+      ('my_pictures_2', 'data_42')
+    """
+    word = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:48]
+    return word if word[:1].isalpha() else f"data_{word}".strip("_")
+
+
+def balance(counts: Mapping[str, int]) -> tuple[list[str], list[str]]:
+    """Sentences about the examples of each class: what there is, and what to beware of.
+
+    Examples:
+      >>> balance({"cat": 30, "dog": 90})
+      (['2 classes: cat 30, dog 90', "always answering 'dog' would be right in 75% of all cases"], [])
+    """
+    most = max(counts, key=lambda name: counts[name])
+    share = counts[most] / sum(counts.values())
+    found = [
+        f"{len(counts)} classes: {_listed([f'{name} {count:,}' for name, count in counts.items()])}",
+        f"always answering '{most}' would be right in {share:.0%} of all cases",
+    ]
+    remarks = []
+    rarest = min(counts, key=lambda name: counts[name])
+    if counts[most] > UNBALANCED * counts[rarest]:
+        times = f"'{most}' has {counts[most] / counts[rarest]:.1f} times as many examples as '{rarest}'"
+        remarks.append(f"the classes are unbalanced: {times}; look at more than the accuracy")
+    few = [name for name, count in counts.items() if count < FEW]
+    if few:
+        remarks.append(f"fewer than {FEW} examples, too few to learn from: {_listed(few)}")
+    return found, remarks
+
+
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(
+        words if len(words) <= MOST_SHOWN else (*words[:MOST_SHOWN], f"and {len(words) - MOST_SHOWN} more")
+    )

@@ -1,0 +1,116 @@
+"""A folder of pictures: every one is opened."""
+
+import dataclasses
+import hashlib
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from metagen_jax.data import pixels
+from metagen_jax.data.datasets import SPLITS
+from metagen_jax.data.inspection.findings import Findings, Proposal, balance
+from metagen_jax.data.inspection.image_shape import proposed_size
+from metagen_jax.data.sources.image_folder import (
+    check_classes,
+    folder_notes,
+    list_pictures,
+    split_folders,
+)
+from metagen_jax.data.sources.request import DataRequest
+from metagen_jax.errors import DataError
+
+
+@dataclasses.dataclass(frozen=True)
+class _Picture:
+    """One that could be read: where it belongs, its height and width, and what tells it from others."""
+
+    path: Path
+    split: str
+    label: str
+    shape: tuple[int, int]
+    is_gray: bool
+    digest: str
+
+
+def inspect_image_folder(path: Path) -> Findings:
+    """Looks at `<class>/<picture>`, or at such folders inside of `train/`, `validation/` and `test/`."""
+    try:
+        folders = split_folders(path)
+        listed = {split: list_pictures(folders[split]) for split in SPLITS if split in folders}
+        check_classes(path, sorted({name for _, name in listed["train"]}), listed)
+    except DataError as error:
+        return Findings((), problems=(str(error),))
+    pictures, problems = [], []
+    for split, files in listed.items():
+        for file, label in files:
+            try:
+                pictures.append(_read(file, split, label))
+            except DataError as error:
+                problems.append(str(error).splitlines()[0])
+    if not pictures:
+        return Findings((), problems=tuple(problems))
+    is_gray = all(picture.is_gray for picture in pictures)
+    others = folder_notes(DataRequest(path), listed, 1 if is_gray else 3)[1:]
+    counts = Counter(picture.label for picture in pictures if picture.split == "train")
+    classes, remarks = balance(dict(sorted(counts.items())))
+    sizes = Counter(picture.shape for picture in pictures)
+    found = (_splits(pictures), _sizes(sizes, is_gray), *classes, *others)
+    image_size = proposed_size(sizes)
+    proposal = Proposal(
+        *("image", "label", "classification", "vit", ("accuracy", "loss")),
+        num_classes=len(counts),
+        data={} if image_size is None else {"image_size": image_size},
+        batch_size=min(64, max(1, sum(counts.values()) // 2)),
+    )
+    return Findings(found, (*remarks, *_duplicates(path, pictures)), tuple(problems), proposal)
+
+
+def _read(file: Path, split: str, label: str) -> _Picture:
+    is_gray = pixels.is_gray(file)
+    image = pixels.read_picture(file, 3, None)
+    digest = hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()
+    return _Picture(file, split, label, image.shape[:2], is_gray, digest)
+
+
+def _splits(pictures: list[_Picture]) -> str:
+    counts = Counter(picture.split for picture in pictures)
+    if len(counts) == 1:
+        return f"{len(pictures):,} pictures, not divided: a tenth each will be held out for validation and test"
+    return "pictures: " + ", ".join(f"{split} {count:,}" for split, count in counts.items())
+
+
+def _sizes(sizes: Counter[tuple[int, int]], is_gray: bool) -> str:
+    kind = "gray" if is_gray else "in colour"
+    (height, width), _ = sizes.most_common(1)[0]
+    if len(sizes) == 1:
+        return f"all {kind}, {width} x {height}"
+    heights, widths = zip(*sizes, strict=True)
+    span = f"{min(widths)} to {max(widths)} wide and {min(heights)} to {max(heights)} high"
+    return f"{'all gray' if is_gray else 'in colour'}, {span}; most often {width} x {height}"
+
+
+def _duplicates(root: Path, pictures: list[_Picture]) -> list[str]:
+    """What the same picture in several places does to a result."""
+    first: dict[str, _Picture] = {}
+    repeated, contradictions, leaks = 0, [], []
+    for picture in pictures:
+        known = first.setdefault(picture.digest, picture)
+        if known is picture:
+            continue
+        repeated += 1
+        pair = f"{known.path.relative_to(root)} and {picture.path.relative_to(root)}"
+        if known.label != picture.label:
+            contradictions.append(pair)
+        if known.split != picture.split:
+            leaks.append(pair)
+    remarks = []
+    if contradictions:
+        remarks.append(f"the same picture in two classes: {len(contradictions)} times, such as {contradictions[0]}")
+    if leaks:
+        told = f"the same picture in two splits: {len(leaks)} times, such as {leaks[0]}"
+        remarks.append(f"{told}; results on the test would look better than they are")
+    others = repeated - len(set(contradictions) | set(leaks))
+    if others > 0:
+        remarks.append(f"{others} pictures are there more than once; copies may end up in training and test")
+    return remarks

@@ -1,0 +1,54 @@
+"""One text file."""
+
+from collections import Counter
+from pathlib import Path
+
+from metagen_jax.data.inspection.findings import Findings, Proposal
+from metagen_jax.data.loading import shorten_vocabulary
+from metagen_jax.data.sources.text_file import read_text
+from metagen_jax.errors import DataError
+
+WINDOW, SMALLEST_WINDOW = 64, 8
+HELD_OUT = 0.1  # for validation, and as much for the test
+SHORT = 100_000  # characters, of which a model learns little more than words
+
+
+def inspect_text_file(path: Path) -> Findings:
+    """Counts characters and looks for what does not belong into a text."""
+    try:
+        text, notes = read_text(path)
+    except DataError as error:
+        return Findings((), problems=(str(error),))
+    window = min(WINDOW, int(HELD_OUT * len(text)) - 1)
+    if window < SMALLEST_WINDOW:
+        needed = int((SMALLEST_WINDOW + 1) / HELD_OUT)
+        return Findings((), problems=(f"{path}: {len(text):,} characters, at least {needed} are needed",))
+    counts = Counter(text)
+    vocabulary = "".join(sorted(counts))
+    if len(vocabulary) < 2:
+        return Findings((), problems=(f"{path}: only one character, {vocabulary!r}, again and again",))
+    found = (
+        f"a text of {len(text):,} characters in {text.count(chr(10)) + 1:,} lines; a tenth each, from its end, will be "
+        "held out for validation and test",
+        f"vocabulary of {len(vocabulary)} characters: {shorten_vocabulary(vocabulary)}",
+        *notes,
+    )
+    proposal = Proposal(
+        *("text", "text", "generation", "decoder_transformer", ("bits_per_character", "loss")),
+        constraints={"context_window": window},
+        batch_size=32,
+    )
+    return Findings(found, tuple(_remarks(text, counts)), proposal=proposal)
+
+
+def _remarks(text: str, counts: Counter[str]) -> list[str]:
+    remarks = []
+    if len(text) < SHORT:
+        remarks.append("a short text: the model will learn little more than words")
+    rare = sorted(character for character, count in counts.items() if count < 3)
+    if rare:
+        remarks.append(f"{len(rare)} characters occur once or twice only: {shorten_vocabulary(''.join(rare))}")
+    control = sorted(character for character in counts if character < " " and character not in "\n\t")
+    if control:
+        remarks.append(f"control characters: {shorten_vocabulary(''.join(control))}; is it a text?")
+    return remarks
