@@ -3,10 +3,12 @@
 import contextlib
 import os
 import sys
+from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 
 DEFAULT_HOST_DEVICES = 1
-ACCELERATORS = ("nvidia[0-9]*", "kfd", "dxg", "accel*")  # what drivers of GPUs and TPUs put under /dev
+DEVICES, ACCELERATORS = Path("/dev"), ("nvidia[0-9]*", "kfd", "dxg", "accel*")  # where drivers put GPUs and TPUs
 MOST_CACHED_BYTES = 2 * 2**30  # compiled programs; those that were not used for longest go first
 
 
@@ -63,7 +65,8 @@ def _has_accelerator() -> bool:
     platforms = os.environ.get("JAX_PLATFORMS", "")
     if platforms:
         return platforms.split(",")[0] != "cpu"
-    return any(any(Path("/dev").glob(name)) for name in ACCELERATORS)
+    has_driver = any(any(DEVICES.glob(name)) for name in ACCELERATORS)
+    return has_driver and bool(entry_points(group="jax_plugins") or find_spec("libtpu"))
 
 
 def keep_compilations() -> None:
