@@ -101,16 +101,17 @@ def repair(
 
     def one_step(carry):
         step, rows = carry
-        draws, is_moving = _draws_of_changes(jax.random.fold_in(key, step), num_rows), moving(step, rows)
+        own_key, is_moving = jax.random.fold_in(key, step), moving(step, rows)
 
         def few() -> Repaired:  # the others would stay as they are
             place = jnp.nonzero(is_moving, size=num_few, fill_value=num_rows)[0]  # one past the end is dropped
             part = Repaired(*(of.at[place].get(mode="clip") for of in rows))
-            part = tried_once(step, part, draws.at[:, place].get(mode="clip"), True, wanders.at[place].get(mode="clip"))
+            draws = _draws_of_changes(own_key, num_few)
+            part = tried_once(step, part, draws, True, wanders.at[place].get(mode="clip"))
             return Repaired(*(of.at[place].set(new, mode="drop") for of, new in zip(rows, part, strict=True)))
 
         def all_rows() -> Repaired:
-            return tried_once(step, rows, draws, is_moving, wanders)
+            return tried_once(step, rows, _draws_of_changes(own_key, num_rows), is_moving, wanders)
 
         if not num_few:
             return step + 1, all_rows()
