@@ -298,7 +298,10 @@ class Program:
 
             def one_step(carry: Population, xs: tuple) -> tuple:
                 batch, real = xs
-                step = lambda candidate, depths: self._step_one(candidate, batch, real, num_steps, depths)  # noqa: E731
+
+                def step(candidate: Population, depths: Mapping[str, jax.Array]) -> tuple:
+                    return self._step_one(candidate, batch, real, num_steps, depths)
+
                 return self._over_slots(step, carry.sizes, carry)
 
             return jax.lax.scan(one_step, chunk, (batches, real_steps))

@@ -143,10 +143,13 @@ class TrainingCheckpoints:
         try:
             self._wait()
         finally:
-            self._checkpointer.close()
-            self._quiet.close()
-            with contextlib.suppress(OSError):  # not empty, or never made
-                self._folder.rmdir()
+            try:
+                with full_disk_named(self._folder):  # of which orbax may tell again
+                    self._checkpointer.close()
+            finally:
+                self._quiet.close()
+                with contextlib.suppress(OSError):  # not empty, or never made
+                    self._folder.rmdir()
 
     def _wait(self) -> None:
         try:

@@ -87,9 +87,10 @@ class Structure:
         def draw(key: jax.Array) -> Any:
             return nnx.state(self.build(self.largest, key), nnx.Param)
 
-        over_keys = (
-            jax.vmap(draw) if self._drawn_at_once > 1 else lambda keys: jax.tree.map(lambda w: w[None], draw(keys[0]))
-        )
+        def draw_one(keys: jax.Array) -> Any:
+            return jax.tree.map(lambda array: array[None], draw(keys[0]))
+
+        over_keys = jax.vmap(draw) if self._drawn_at_once > 1 else draw_one
         return jax.jit(over_keys, compiler_options=HASTILY if accelerator().platform == "cpu" else None)
 
     def apply(self, sizes: Mapping[str, int], weights: Weights) -> nnx.Module:

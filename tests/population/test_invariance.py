@@ -9,6 +9,7 @@ import pytest
 from metagen_jax.population.devices import population_mesh
 from metagen_jax.population.modes import VMAP
 from metagen_jax.population.program import Job, Program
+from metagen_jax.population.weights import Structure
 from tests.population.conftest import NUM_STEPS, WIDTH, Trained
 
 
@@ -90,6 +91,19 @@ def test_initial_weights_do_not_depend_on_siblings(one_family: Trained):
     assert all((again[path] == value).all() for path, value in job.weights.items())
     other = one_family.structure.initial_weights(jax.random.fold_in(jax.random.key(0), 4), job.sizes)
     assert any((other[path] != value).any() for path, value in job.weights.items())
+
+
+def test_weights_that_are_drawn_at_once_are_those_that_are_drawn_one_by_one(one_family: Trained):
+    alone = one_family.structure
+    structure = Structure(alone.module, alone.model_class, alone.largest)
+    structure.__dict__["_drawn_at_once"] = 3  # as on an accelerator
+    keys = [jax.random.key(number) for number in range(len(one_family.jobs))]
+    sizes = [job.sizes for job in one_family.jobs]
+    at_once = structure.all_initial_weights(keys, sizes)
+    for drawn, one in zip(at_once, alone.all_initial_weights(keys, sizes), strict=True):
+        assert drawn.keys() == one.keys()
+        for path, value in one.items():  # another program, so the last bit may differ
+            np.testing.assert_allclose(drawn[path], value, rtol=1e-5, atol=1e-7)
 
 
 def test_those_that_go_on_after_a_rung_have_the_bits_of_an_unbroken_training(one_family: Trained):
