@@ -14,8 +14,6 @@ from metagen_jax.spec import Training
 from metagen_jax.synth.modalities.base import Family, Field, Modality, lengths_of
 from metagen_jax.synth.modalities.parts import ACTIVATIONS, NORM_CLASSES
 
-MOST_TOKENS_OF_A_PRODUCT = 512  # beyond that a look-up is cheaper than a product with as many rows
-
 
 def template_folder() -> pathlib.Path:
     """The folder of the templates: beside the package in a checkout, inside it in an installed wheel."""
@@ -47,7 +45,6 @@ def model_context(
     function, label = ACTIVATIONS[structure["activation"]]
     choices = {
         "causal": family.causal,
-        "few_tokens": lengths_of(fixed).get("vocabulary", 0) <= MOST_TOKENS_OF_A_PRODUCT,
         "width_axis": family.width,
         "norm_class": NORM_CLASSES[structure["norm"]],
         "activation_function": function,
