@@ -241,8 +241,8 @@ class TrainingSection(Section):
     precision: Annotated[str, Word(("float32", "tensorfloat32", "bfloat16"))] = key(
         "float32",
         "`tensorfloat32` rounds the factors of products to 11 significant binary digits where a GPU has units for that, and "
-        "is `float32` on a CPU. `bfloat16` takes products in bfloat16, in training and in the model that comes out; weights, optimiser, norms, "
-        "softmax and loss stay float32, and so do estimates of memory and time. Meant for accelerators: a CPU takes it "
+        "is `float32` on a CPU. `bfloat16` takes products in bfloat16, in training and in the model that comes out; "
+        "weights, optimiser, norms, softmax and loss stay float32, and so do estimates of memory and time. Meant for accelerators: a CPU takes it "
         "too, only slower, and says so.",
         "bfloat16",
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-MOST_SHOWN = 20  # problems of one kind that are listed one by one
+MOST_SHOWN = 20  # classes that are listed one by one
 UNBALANCED = 3.0  # times as many examples as the rarest class has
 FEW = 10  # examples of a class
 
@@ -59,6 +59,16 @@ class Proposal:
         }
         comment = "# Proposed by `metagen inspect-data`; every key is explained in docs/spec.md.\n"
         return comment + yaml.safe_dump(content, sort_keys=False, default_flow_style=None, allow_unicode=True)
+
+
+def image_proposal(num_classes: int, num_training: int, image_size: int | None) -> Proposal:
+    """A spec for labelled pictures, of which so many are for training; `image_size` None keeps the size they have."""
+    return Proposal(
+        *("image", "label", "classification", "vit", ("accuracy", "loss")),
+        num_classes=num_classes,
+        data={} if image_size is None else {"image_size": image_size},
+        batch_size=min(64, max(1, num_training // 2)),
+    )
 
 
 @dataclasses.dataclass(frozen=True)

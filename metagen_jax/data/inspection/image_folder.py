@@ -9,7 +9,7 @@ import numpy as np
 
 from metagen_jax.data import pixels
 from metagen_jax.data.datasets import SPLITS
-from metagen_jax.data.inspection.findings import Findings, Proposal, balance
+from metagen_jax.data.inspection.findings import Findings, balance, image_proposal
 from metagen_jax.data.inspection.image_shape import proposed_size
 from metagen_jax.data.sources.image_folder import (
     check_classes,
@@ -56,13 +56,7 @@ def inspect_image_folder(path: Path) -> Findings:
     classes, remarks = balance(dict(sorted(counts.items())))
     sizes = Counter(picture.shape for picture in pictures)
     found = (_splits(pictures), _sizes(sizes, is_gray), *classes, *others)
-    image_size = proposed_size(sizes)
-    proposal = Proposal(
-        *("image", "label", "classification", "vit", ("accuracy", "loss")),
-        num_classes=len(counts),
-        data={} if image_size is None else {"image_size": image_size},
-        batch_size=min(64, max(1, sum(counts.values()) // 2)),
-    )
+    proposal = image_proposal(len(counts), sum(counts.values()), proposed_size(sizes))
     return Findings(found, (*remarks, *_duplicates(path, pictures)), tuple(problems), proposal)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from metagen_jax.data.datasets import SPLITS
-from metagen_jax.data.inspection.findings import Findings, Proposal, balance
+from metagen_jax.data.inspection.findings import Findings, balance, image_proposal
 from metagen_jax.data.inspection.image_shape import proposed_size
 from metagen_jax.data.loading import describe
 from metagen_jax.data.sources.npz_file import read_npz_file
@@ -31,10 +31,5 @@ def inspect_npz_file(path: Path) -> Findings:
     image_size = proposed_size(Counter({(height, width): 1}))
     if image_size is not None and channels not in (1, 3, 4):
         problems.append(f"{path}: images of {channels} channels are {width} x {height} and cannot be resized")
-    proposal = Proposal(
-        *("image", "label", "classification", "vit", ("accuracy", "loss")),
-        num_classes=dataset.num_classes,
-        data={} if image_size is None else {"image_size": image_size},
-        batch_size=min(64, max(1, len(dataset.train) // 2)),
-    )
+    proposal = image_proposal(dataset.num_classes, len(dataset.train), image_size)
     return Findings((images, *classes, *notes), tuple(remarks), tuple(problems), proposal)
