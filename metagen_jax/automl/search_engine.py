@@ -162,9 +162,9 @@ class ArchitectureSearchEngine:
         return {"name": self._search.proxy, "rank_correlation": correlation, "trusted": trusted}
 
     def _unseen(self, genotypes: np.ndarray, seen: set[tuple[int, ...]]) -> Iterator[np.ndarray]:
-        for genotype in genotypes:
-            if tuple(genotype) not in seen:
-                seen.add(tuple(genotype))
+        for genotype, values in zip(genotypes, map(tuple, genotypes.tolist()), strict=True):
+            if values not in seen:
+                seen.add(values)
                 yield genotype
 
     def _decode(self, proposed: list[np.ndarray], number: int, first: int) -> tuple[list[Candidate], int]:

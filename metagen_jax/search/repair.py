@@ -11,8 +11,7 @@ from metagen_jax.search.uniform import draw_uniform, scale_to_index
 from metagen_jax.search.variation import LONGEST_STEP, SHORTEST_STEP, STEP_STOP_RATE
 
 NUM_STEPS = 96  # most rows of spaces with ten dimensions arrive in fewer, unless limits leave a sliver
-MANY = 1024  # rows of which a step leaves out those that no longer move, once one in `FEW` still does
-FEW = 8
+CHUNK = 512  # rows that are moved together, so that a step costs what moves and not what there is
 SECOND_CHANGE_RATE = 0.5  # of steps that change two dimensions, as where no single change helps
 
 
@@ -75,50 +74,43 @@ def repair(
     if space.violation is None:
         return Repaired(genotypes, jnp.zeros(num_rows, jnp.float32), jnp.ones(num_rows, bool))
     num_steps, wanders = jnp.broadcast_to(num_steps, num_rows), jnp.broadcast_to(wanders, num_rows)
+    chunk = max(min(num_rows, CHUNK), 1)
+    num_chunks = -(-num_rows // chunk)
 
     def moving(step, rows: Repaired):
         return ~rows.was_feasible & (wanders | (rows.violations > 0)) & (step <= num_steps)
 
     def unfinished(carry):
-        step, rows = carry
-        return (step == 0) | moving(step, rows).any()
-
-    def tried_once(step, rows: Repaired, draws, is_moving, wanders) -> Repaired:  # the first step only judges
-        tried = jax.lax.cond(
-            step == 0, lambda: rows.genotypes, lambda: _change_one_or_two(space, rows.genotypes, draws)
-        )
-        violations = violation_of(space, tried)
-        may_stay_level = wanders | jnp.isinf(rows.violations)
-        better = (violations < rows.violations) | (may_stay_level & (violations == rows.violations))
-        kept = (is_moving & better) | (step == 0)
-        return Repaired(
-            genotypes=jnp.where(kept[:, None], tried, rows.genotypes),
-            violations=jnp.where(kept, violations, rows.violations),
-            was_feasible=jnp.where(step == 0, violations <= 0, rows.was_feasible),
-        )
-
-    num_few = num_rows // FEW if num_rows >= MANY else 0
+        return moving(*carry).any()
 
     def one_step(carry):
         step, rows = carry
-        own_key, is_moving = jax.random.fold_in(key, step), moving(step, rows)
+        is_moving = moving(step, rows)
+        places = jnp.nonzero(is_moving, size=num_chunks * chunk, fill_value=num_rows)[0].reshape(num_chunks, chunk)
 
-        def few() -> Repaired:  # the others would stay as they are
-            place = jnp.nonzero(is_moving, size=num_few, fill_value=num_rows)[0]  # one past the end is dropped
+        def one_chunk(number, rows: Repaired) -> Repaired:
+            place = places[number]  # one past the end where nothing moves any more: dropped
             part = Repaired(*(of.at[place].get(mode="clip") for of in rows))
-            draws = _draws_of_changes(own_key, num_few)
-            part = tried_once(step, part, draws, True, wanders.at[place].get(mode="clip"))
+            own_key = jax.random.fold_in(jax.random.fold_in(key, step), number)
+            part = _changed_if_better(own_key, space, part, wanders.at[place].get(mode="clip"))
             return Repaired(*(of.at[place].set(new, mode="drop") for of, new in zip(rows, part, strict=True)))
 
-        def all_rows() -> Repaired:
-            return tried_once(step, rows, _draws_of_changes(own_key, num_rows), is_moving, wanders)
+        return step + 1, jax.lax.fori_loop(0, -(-is_moving.sum() // chunk), one_chunk, rows)
 
-        if not num_few:
-            return step + 1, all_rows()
-        return step + 1, jax.lax.cond((step > 0) & (is_moving.sum() <= num_few), few, all_rows)
+    violations = violation_of(space, genotypes)
+    return jax.lax.while_loop(unfinished, one_step, (jnp.int32(1), Repaired(genotypes, violations, violations <= 0)))[1]
 
-    unjudged = Repaired(genotypes, jnp.full(num_rows, jnp.inf, jnp.float32), jnp.zeros(num_rows, bool))
-    return jax.lax.while_loop(unfinished, one_step, (jnp.int32(0), unjudged))[1]
+
+def _changed_if_better(key: jax.Array, space: Space, rows: Repaired, wanders: jax.Array) -> Repaired:
+    """Tries a change of each of N rows; `wanders`, `(N,)` bool: one that leaves the violation as it is will do."""
+    tried = change_one_or_two(key, space, rows.genotypes)
+    violations = violation_of(space, tried)
+    may_stay_level = wanders | jnp.isinf(rows.violations)
+    better = (violations < rows.violations) | (may_stay_level & (violations == rows.violations))
+    return rows._replace(
+        genotypes=jnp.where(better[:, None], tried, rows.genotypes),
+        violations=jnp.where(better, violations, rows.violations),
+    )
 
 
 def wander(
@@ -172,21 +164,12 @@ def change_one_or_two(key: jax.Array, space: Space, genotypes: jax.Array) -> jax
 
     What would leave a range stays where it is.
     """
-    return _change_one_or_two(space, genotypes, _draws_of_changes(key, genotypes.shape[0]))
-
-
-def _draws_of_changes(key: jax.Array, num: int) -> jax.Array:
-    return draw_uniform(key, (9, num))
-
-
-def _change_one_or_two(space: Space, genotypes: jax.Array, draws: jax.Array) -> jax.Array:
-    """Changes `(N, D)` genotypes as `(9, N)` uniform draws say."""
     can_vary = np.flatnonzero(space.is_continuous | (space.counts > 1))
     if not can_vary.size:
         return genotypes
-    second, *draws_of_each = draws
-    once = _change_one(space, can_vary, genotypes, *draws_of_each[:4])
-    twice = _change_one(space, can_vary, once, *draws_of_each[4:])
+    second, *draws = draw_uniform(key, (9, genotypes.shape[0]))
+    once = _change_one(space, can_vary, genotypes, *draws[:4])
+    twice = _change_one(space, can_vary, once, *draws[4:])
     return jnp.where((second < SECOND_CHANGE_RATE)[:, None], twice, once)
 
 

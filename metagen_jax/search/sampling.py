@@ -43,6 +43,7 @@ class Drawn(NamedTuple):
 
     genotypes: jax.Array  # (N, D)
     good: jax.Array  # (N,) bool, feasible and unseen
+    violations: jax.Array  # (N,) float32
     origin: jax.Array  # (N,) int32, an `Origin`; `DRAWN` wherever nothing is repaired
 
     @property
@@ -153,7 +154,7 @@ def _best(space: Space, pool: jax.Array, violations: jax.Array, origin: jax.Arra
     if repairs(space):  # feasible rows, below 0, by their origin
         rank = jnp.where(violations > 0, violations, origin.astype(jnp.float32) - len(Origin))
     best = jnp.lexsort((rank, repeated))[:num]  # the last key counts first; ties keep the pool's order
-    return Drawn(pool[best], (~repeated & (violations <= 0))[best], origin[best])
+    return Drawn(pool[best], (~repeated & (violations <= 0))[best], violations[best], origin[best])
 
 
 def _draw_until_new(key: jax.Array, space: Space, start: jax.Array, known: Sorted, num_good: jax.Array | int) -> Drawn:
@@ -171,7 +172,11 @@ def _draw_until_new(key: jax.Array, space: Space, start: jax.Array, known: Sorte
         pool = jnp.concatenate([kept.genotypes, drawn])
         return round_index + 1, _best(space, pool, violation_of(space, pool), _all_drawn(pool), known, num_kept)
 
-    unjudged = Drawn(start, jnp.zeros(num_kept, bool), _all_drawn(start))  # so there is always a first round
+    no_good, no_violations = (
+        jnp.zeros(num_kept, bool),
+        jnp.zeros(num_kept, jnp.float32),
+    )  # there is always a first round
+    unjudged = Drawn(start, no_good, no_violations, _all_drawn(start))
     return jax.lax.while_loop(unfinished, one_round, (jnp.int32(0), unjudged))[1]
 
 
@@ -207,21 +212,23 @@ def _repair_until_good(
         bred_again = was_bred & repairing
         drawn = sample_uniform(jax.random.fold_in(key, round_index), space, pool_size)
         padded = jnp.concatenate([start, drawn[num_kept:]])
-        pool = jnp.concatenate([kept.genotypes, jnp.where(bred_again[:, None], padded, drawn)])
-        origin = jnp.concatenate([kept.origin, jnp.where(bred_again, Origin.BRED, Origin.DRAWN)])
+        origin = jnp.where(bred_again, Origin.BRED, Origin.DRAWN)
         repaired = repair(
             jax.random.fold_in(key, MAX_ROUNDS + 1 + round_index),
             space,
-            pool,
-            num_steps=jnp.where((jnp.arange(pool.shape[0]) >= num_kept) & repairing, NUM_STEPS, 0),
+            jnp.where(bred_again[:, None], padded, drawn),
+            num_steps=jnp.where(repairing, NUM_STEPS, 0),
             wanders=origin == Origin.DRAWN,
         )
         origin += ~repaired.was_feasible & (repaired.violations <= 0)
-        return round_index + 1, _best(space, repaired.genotypes, repaired.violations, origin, known, num_kept)
+        pool = jnp.concatenate([kept.genotypes, repaired.genotypes])
+        violations = jnp.concatenate([kept.violations, repaired.violations])
+        origin = jnp.concatenate([kept.origin, origin])
+        return round_index + 1, _best(space, pool, violations, origin, known, num_kept)
 
     origin = jnp.where(was_bred[:num_kept], Origin.BRED, Origin.DRAWN)
-    unjudged = Drawn(start, jnp.zeros(num_kept, bool), origin)
-    return jax.lax.while_loop(unfinished, one_round, (jnp.int32(0), unjudged))[1]
+    unchosen = Drawn(start, jnp.zeros(num_kept, bool), violation_of(space, start), origin)
+    return jax.lax.while_loop(unfinished, one_round, (jnp.int32(0), unchosen))[1]
 
 
 def spread_out(space: Space, pool: jax.Array, good: jax.Array, num: int) -> jax.Array:

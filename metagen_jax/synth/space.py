@@ -127,8 +127,8 @@ class SearchSpace:
     def blueprint(self, genotype: np.ndarray) -> Blueprint:
         """Decodes one genotype, `(D,)`."""
         chosen: dict[str, dict[str, Any]] = {STRUCTURE: {}, SIZE: {}, HYPERPARAMETER: {}}
-        for dimension, index in zip(self.dimensions, genotype, strict=True):
-            chosen[dimension.kind][dimension.name] = dimension.values[int(index)]
+        for dimension, index in zip(self.dimensions, genotype.tolist(), strict=True):
+            chosen[dimension.kind][dimension.name] = dimension.values[index]
         return Blueprint(self.family.name, chosen[STRUCTURE], chosen[SIZE], chosen[HYPERPARAMETER])
 
     def shrunk(self, genotype: np.ndarray) -> Blueprint | None:
