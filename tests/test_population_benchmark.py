@@ -47,7 +47,7 @@ def alone(scripts, drawn):
     return lambda family: importlib.import_module("per_shape").train(drawn(family), "cpu").losses
 
 
-@pytest.mark.parametrize("family", SMALL)
+@pytest.mark.parametrize("family", ["vit", *(pytest.param(f, marks=pytest.mark.slow) for f in SMALL if f != "vit")])
 def test_the_engine_trains_what_jax_trains_alone(family, drawn, alone):
     measured = importlib.import_module("engine").train(drawn(family), "cpu")
     np.testing.assert_allclose(measured.losses, alone(family), rtol=1e-5)

@@ -48,6 +48,7 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_short_form_measures_everything_once(short: Path):
     _, results = read(short / run.MEASUREMENTS)
     assert list(results) == list(measurements(SHORT))
@@ -59,6 +60,7 @@ def test_the_short_form_measures_everything_once(short: Path):
     assert len(losses) == 2 * 3 * 2 * 2  # sizes, architectures, conditions, seeds: none is a copy of another
 
 
+@pytest.mark.slow
 def test_a_target_has_the_widths_of_its_prototype_twice(short: Path):
     _, results = read(short / run.MEASUREMENTS)
     for what, result in results.items():
@@ -67,6 +69,7 @@ def test_a_target_has_the_widths_of_its_prototype_twice(short: Path):
             assert result["flops"] > 2 * 16 * result["prototype_params"]  # 16 patches
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_after_the_last_whole_line(short: Path, tmp_path: Path):
     lines = (short / run.MEASUREMENTS).read_bytes().splitlines(keepends=True)
     (tmp_path / run.MEASUREMENTS).write_bytes(b"".join(lines[:-3]) + lines[-3][:40])
@@ -76,6 +79,7 @@ def test_a_killed_run_goes_on_after_the_last_whole_line(short: Path, tmp_path: P
     assert again[:-3] == lines[:-3]
 
 
+@pytest.mark.slow
 def test_other_settings_do_not_mix(short: Path):
     header, _ = read(short / run.MEASUREMENTS)
     with pytest.raises(OtherSettings, match="move it away"):
@@ -166,6 +170,7 @@ def test_the_page_is_what_the_stored_results_give():
     assert page.PAGE.read_text() == page.page(results), "stale: run python experiments/rank_fidelity/page.py"
 
 
+@pytest.mark.slow
 def test_the_figure_is_drawn_from_the_measurements(short: Path, tmp_path: Path):
     results = json.loads((short / run.SUMMARY).read_text())
     for name in ("one.png", "two.png"):

@@ -237,6 +237,7 @@ def test_fresh_that_is_interrupted_leaves_the_folder_of_an_unfinished_run(
     assert {path.name for path in folder.path.iterdir()} == {LOCK, "origin.json", "spec.resolved.yaml"}
 
 
+@pytest.mark.slow
 def test_a_run_without_trained_prototypes_goes_on_too(tmp_path: Path):
     quick = ("--quiet", "--no-train-prototypes", "--set", "search.finalists=1", "--set", "outputs.project=false")
     assert run_tiny("image", tmp_path / "undisturbed", *quick) == 0
@@ -264,6 +265,7 @@ def test_finalists_go_on_after_the_leg_at_which_they_were_interrupted(
     assert same_artefacts(tmp_path / "whole", tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_without_room_for_checkpoints_an_interrupted_run_still_ends_with_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

@@ -158,6 +158,7 @@ def test_the_project_answers(finished: Path, kind: str):
     assert done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_a_convolutional_network_is_found_trained_and_handed_over(tmp_path: Path):
     assert run_tiny("cnn", tmp_path / "run") == 0
     assert result_of(tmp_path / "run")["winner"]["family"] == "cnn"

@@ -83,7 +83,7 @@ def test_a_search_with_rungs_stops_the_worse_half_and_the_others_lose_no_bit(hal
             assert unbroken[number][1].startswith(losses)
 
 
-@pytest.mark.parametrize("call", [1, 2, 3])
+@pytest.mark.parametrize("call", [2, *(pytest.param(call, marks=pytest.mark.slow) for call in (1, 3))])
 def test_a_search_that_was_interrupted_at_a_rung_ends_with_the_same_bytes(
     halved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int
 ):

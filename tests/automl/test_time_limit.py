@@ -61,6 +61,7 @@ def test_who_measures_over_the_limit_leaves_and_the_verdict_is_kept(
     assert "have the same bytes" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_keeps_its_verdicts(times: Times, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     with monkeypatch.context() as patch:
         patch.setattr(pipeline._Runner, "_train_finalists", interrupt)

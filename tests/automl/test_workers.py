@@ -61,7 +61,7 @@ def test_a_worker_that_is_killed_takes_nothing_with_it(alone: Path, tmp_path: Pa
     assert RunFolder(tmp_path / "run").sha256() == RunFolder(alone).sha256()
 
 
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("end", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_workers_end_with_the_run_that_started_them_and_the_run_goes_on(
     alone: Path, tmp_path: Path, end: signal.Signals
 ):

@@ -118,6 +118,7 @@ def test_synth_trains_one_network_at_the_upper_end_of_the_budget(tmp_path: Path,
     assert "python infer.py" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_bfloat16_is_reported_and_on_a_cpu_with_a_note(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     more = ["--set", "training.precision=bfloat16", "--set", "outputs.project=false"]
     assert run_tiny("image", tmp_path / "run", *more, verb="synth") == 0

@@ -108,7 +108,9 @@ NEAREST = {
 
 
 @pytest.mark.parametrize(
-    ("kind", "choices"), [*((kind, FEW) for kind in NEAREST), ("parameters", MANY)], ids=[*NEAREST, "large"]
+    ("kind", "choices"),
+    [*((kind, FEW) for kind in NEAREST), pytest.param("parameters", MANY, marks=pytest.mark.slow)],
+    ids=[*NEAREST, "large"],
 )
 def test_the_nearest_value_named_works_when_it_is_put_into_the_spec(kind: str, choices: str, tmp_path: Path):
     limits, instead, pattern = NEAREST[kind]
