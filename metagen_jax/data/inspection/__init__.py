@@ -8,7 +8,8 @@ from metagen_jax.data.inspection.findings import Findings, Proposal
 from metagen_jax.data.inspection.image_folder import inspect_image_folder
 from metagen_jax.data.inspection.npz_file import inspect_npz_file
 from metagen_jax.data.inspection.text_file import inspect_text_file
-from metagen_jax.data.sources.image_folder import PICTURES, is_hidden
+from metagen_jax.data.sources.class_folders import is_hidden
+from metagen_jax.data.sources.image_folder import PICTURES
 from metagen_jax.errors import DataError
 
 INSPECTORS: dict[str, Callable[[Path], Findings]] = {
@@ -40,7 +41,7 @@ def kind_of(path: Path) -> str:
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
     suffix = path.suffix.lower()
-    if suffix in PICTURES:
+    if suffix in PICTURES.suffixes:
         raise DataError(
             f"{path}: a single picture\n  Put pictures into one folder for each class, and name their parent."
         )
@@ -51,7 +52,7 @@ def _kind_of_folder(folder: Path) -> str:
     files = [path for path in folder.rglob("*") if path.is_file() and not is_hidden(path, folder)]
     if not files:
         raise DataError(f"{folder}: no files in it")
-    if any(path.suffix.lower() in PICTURES for path in files):
+    if any(path.suffix.lower() in PICTURES.suffixes for path in files):
         return "image_folder"
     kinds = Counter(path.suffix.lower() or "without an ending" for path in files)
     found = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(5))
