@@ -38,6 +38,21 @@ TINY = {
             "outputs.samples=2",
         ],
     ),
+    "labelled_text": (
+        "specs/text_classification.yaml",
+        [
+            TINY_CHOICES,
+            "constraints.context_window=32",
+            "search.budget=3",
+            "search.rounds=1",
+            "search.finalists=1",
+            "search.prototype_steps=12",
+            "training.steps=24",
+            "training.batch_size=8",
+            "data.max_examples=1000",
+            "outputs.samples=2",
+        ],
+    ),
 }
 
 

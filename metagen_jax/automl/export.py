@@ -28,7 +28,7 @@ class Winner:
       final: the same after its long training.
       weights, initial_weights: of what was trained.
       test: metrics on the test data.
-      baseline_name, baseline: the simplest thing that works, and its validation metrics.
+      baselines: the validation metrics of the simplest things that work, by name.
       num_candidates: networks that the search trained.
       samples: inputs and answers, as text.
     """
@@ -38,8 +38,7 @@ class Winner:
     weights: Weights
     initial_weights: Weights
     test: Mapping[str, float]
-    baseline_name: str
-    baseline: Mapping[str, float]
+    baselines: Mapping[str, Mapping[str, float]]
     num_candidates: int
     samples: tuple[tuple[str, str], ...]
 
@@ -69,8 +68,7 @@ def _write_trained(folder: Path, prepared: "Prepared", winner: Winner, costs: Ma
         flops=costs["flops"],
         validation=winner.final.metrics,
         test=winner.test,
-        baseline_name=winner.baseline_name,
-        baseline=winner.baseline,
+        baselines=winner.baselines,
         prototype_steps=spec.search.prototype_steps,
         prototype_losses=tuple(candidate.losses),
         training_steps=winner.final.scores[-1].step,

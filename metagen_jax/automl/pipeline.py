@@ -180,7 +180,7 @@ class _Runner:
         self._timing: dict[str, float] = {}
         run_key, self._search_key = keys_of(self._spec)
         self._deadline_share = SEARCH_SHARE
-        self._baseline = self._modality.baseline(self._dataset)
+        self._baselines = self._modality.baselines(self._dataset)
         self._plan, mesh = plan_of(prepared, options), population_mesh(options.num_devices)
         self._trainer = PrototypeTrainer(
             self._prototypes, self._dataset, run_key, mesh, self._plan, self._progress, self._check_time, helpers
@@ -360,15 +360,13 @@ class _Runner:
     def _export(
         self, winner: Candidate, final: Candidate, weights: Weights, test: dict[str, float], searched: SearchResult
     ) -> None:
-        name, baseline = self._baseline
         exported = Winner(
             candidate=winner,
             final=final,
             weights=weights,
             initial_weights=self._trainer.initial_weights(winner),
             test=test,
-            baseline_name=name,
-            baseline=baseline,
+            baselines=self._baselines,
             num_candidates=len(searched.candidates) if self._options.train_prototypes else 1,
             samples=self._samples(final, weights),
         )
@@ -392,7 +390,6 @@ class _Runner:
     ) -> dict[str, Any]:
         statuses = [candidate.status for candidate in searched.candidates]
         share, counted = self._space.feasible_share()
-        name, baseline = self._baseline
         return {
             "schema_version": RESULT_SCHEMA_VERSION,
             "status": "finished" if not searched.stopped else f"finished, search stopped early: {searched.stopped}",
@@ -426,7 +423,7 @@ class _Runner:
                 "largest_loss_difference_when_repeated_alone": difference,
                 "project": "winner" if self._spec.outputs.project else None,
             },
-            "baseline": {"name": name, "validation": baseline},
+            "baselines": [{"name": name, "validation": metrics} for name, metrics in self._baselines.items()],
             "latency_predictions": self._space.predictor.says,
         }
 

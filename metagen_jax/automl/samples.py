@@ -1,5 +1,6 @@
 """A few answers of the winner, for its model card."""
 
+import functools
 from typing import Any
 
 import jax
@@ -7,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from metagen_jax.data import Dataset, ImageDataset, TextDataset, decode
+from metagen_jax.data import Dataset, ImageDataset, LabelledTextDataset, TextDataset, decode, decode_padded
 
 PROMPT_LENGTH = 32
 CONTINUATION_LENGTH = 120
@@ -15,14 +16,16 @@ CONTINUATION_LENGTH = 120
 
 def sample_answers(model: nnx.Module, dataset: Dataset, count: int, seed: int) -> tuple[tuple[str, str], ...]:
     """Returns `count` pairs of input and answer on test data, both as text."""
-    if not count:
-        return ()
-    if isinstance(dataset, ImageDataset):
-        return _label_images(model, dataset, count)
-    return _continue_texts(model, dataset, count, seed)
+    return _answers(dataset, model, count, seed) if count else ()
 
 
-def _label_images(model: nnx.Module, dataset: ImageDataset, count: int) -> tuple[tuple[str, str], ...]:
+@functools.singledispatch
+def _answers(dataset: Dataset, model: nnx.Module, count: int, seed: int) -> tuple[tuple[str, str], ...]:
+    raise TypeError(f"{type(dataset).__name__} is no dataset.")
+
+
+@_answers.register
+def _(dataset: ImageDataset, model: nnx.Module, count: int, seed: int) -> tuple[tuple[str, str], ...]:
     logits = np.asarray(jax.jit(model)(dataset.test.images[:count] / np.float32(255)))
     truth = [dataset.class_names[label] for label in dataset.test.labels[:count]]
     answers = [dataset.class_names[label] for label in logits.argmax(-1)]
@@ -31,7 +34,20 @@ def _label_images(model: nnx.Module, dataset: ImageDataset, count: int) -> tuple
     )
 
 
-def _continue_texts(model: Any, dataset: TextDataset, count: int, seed: int) -> tuple[tuple[str, str], ...]:
+@_answers.register
+def _(dataset: LabelledTextDataset, model: Any, count: int, seed: int) -> tuple[tuple[str, str], ...]:
+    few = np.linspace(0, len(dataset.test) - 1, min(count, len(dataset.test))).astype(int)  # neighbours are alike
+    context = model.embed.position.shape[0] * model.embed.stride
+    logits = np.asarray(jax.jit(model)(dataset.test.tokens[few, :context].astype(np.int32)))
+    texts = [decode_padded(tokens, dataset.vocabulary) for tokens in dataset.test.tokens[few]]
+    names = np.array(dataset.class_names)
+    pairs = zip(names[logits.argmax(-1)], names[dataset.test.labels[few]], strict=True)
+    answers = [f"{answer} (right)" if answer == true else f"{answer} (it is {true})" for answer, true in pairs]
+    return tuple(zip(texts, answers, strict=True))
+
+
+@_answers.register
+def _(dataset: TextDataset, model: Any, count: int, seed: int) -> tuple[tuple[str, str], ...]:
     context = model.embed.position.shape[0]
     length = min(PROMPT_LENGTH, context // 2)
     starts = np.linspace(0, len(dataset.test) - length - 1, count).astype(int)

@@ -551,6 +551,7 @@ def _show_result(run: "Run", spec: ModelSpec, started: float) -> None:
     from rich.console import Console
 
     from metagen_jax.cli.console import front_table, latency_lines
+    from metagen_jax.synth.modalities import modality_of
 
     console = Console(highlight=False)
     if not console.is_terminal:
@@ -558,7 +559,6 @@ def _show_result(run: "Run", spec: ModelSpec, started: float) -> None:
     console.print(front_table(run.front, run.winner, spec.search.objectives))
     result, winner = run.result, run.result["winner"]
     counts = result["counts"]
-    baseline = ", ".join(f"{name} {value:.4g}" for name, value in result["baseline"]["validation"].items())
     print(
         f"{counts['trained']} candidates of {counts['architectures']} architectures trained in {counts['programs']} "
         f"programs, {counts['failed']} failed; {time.monotonic() - started:.0f} s in all"
@@ -571,19 +571,17 @@ def _show_result(run: "Run", spec: ModelSpec, started: float) -> None:
     print(f"         validation {_numbers(winner['validation'])}; test {_numbers(winner['test'])}")
     difference = winner["largest_loss_difference_when_repeated_alone"]
     print(f"         trained again alone from the plain source, its losses differ by at most {difference:.1e}")
-    print(f"         baseline ({result['baseline']['name']}): {baseline}")
+    for baseline in result["baselines"]:
+        scores = ", ".join(f"{name} {value:.4g}" for name, value in baseline["validation"].items())
+        print(f"         baseline ({baseline['name']}): {scores}")
     for line in latency_lines(run.latency) if run.latency else []:
         print(f"         {line}")
     print(f"run      {run.path}")
     if winner["project"]:
         print(f"project  {run.path / 'winner'}")
         trained = run.path / "winner" / ("prototype" if "prototype" in winner else "")
-        print(f"use it   cd {shlex.quote(str(trained))} && {_use(spec)}")
+        print(f"use it   cd {shlex.quote(str(trained))} && {modality_of(spec).try_it}")
 
 
 def _numbers(metrics: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
-
-
-def _use(spec: ModelSpec) -> str:
-    return "python infer.py example.png" if spec.modality.inputs == ("image",) else 'python infer.py --prompt "In the"'

@@ -1,8 +1,16 @@
 """Data: the sets that ship with the package, the user's own files and baselines. Knows nothing of networks."""
 
-from metagen_jax.data.baselines import bigram_bits_per_character, majority_accuracy
-from metagen_jax.data.characters import decode, encode
-from metagen_jax.data.datasets import SPLITS, Dataset, ImageDataset, ImageSplit, TextDataset
+from metagen_jax.data.baselines import bigram_bits_per_character, majority_accuracy, naive_bayes_accuracy
+from metagen_jax.data.characters import decode, decode_padded, encode
+from metagen_jax.data.datasets import (
+    SPLITS,
+    Dataset,
+    ImageDataset,
+    ImageSplit,
+    LabelledTextDataset,
+    LabelledTextSplit,
+    TextDataset,
+)
 from metagen_jax.data.export import save_npz, sha256
 from metagen_jax.data.loading import describe, load_dataset
 
@@ -11,13 +19,17 @@ __all__ = [
     "Dataset",
     "ImageDataset",
     "ImageSplit",
+    "LabelledTextDataset",
+    "LabelledTextSplit",
     "TextDataset",
     "bigram_bits_per_character",
     "decode",
+    "decode_padded",
     "describe",
     "encode",
     "load_dataset",
     "majority_accuracy",
+    "naive_bayes_accuracy",
     "save_npz",
     "sha256",
 ]

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from metagen_jax.data.datasets import ImageDataset, TextDataset
+from metagen_jax.data.characters import PADDING
+from metagen_jax.data.datasets import ImageDataset, LabelledTextDataset, LabelledTextSplit, TextDataset
 
 
 def bigram_bits_per_character(dataset: TextDataset, split: str = "validation") -> float:
@@ -29,7 +30,39 @@ def _pair_codes(tokens: np.ndarray, vocabulary_size: int) -> np.ndarray:
     return tokens[:-1].astype(np.int64) * vocabulary_size + tokens[1:]  # (T - 1,)
 
 
-def majority_accuracy(dataset: ImageDataset, split: str = "validation") -> float:
+def majority_accuracy(dataset: ImageDataset | LabelledTextDataset, split: str = "validation") -> float:
     """Returns the accuracy of always answering the most frequent class of the training split."""
     majority = np.argmax(np.bincount(dataset.train.labels))
     return float((getattr(dataset, split).labels == majority).mean())
+
+
+def naive_bayes_accuracy(dataset: LabelledTextDataset, split: str = "validation") -> float:
+    """Classifies texts by counts of pairs of neighbouring characters (multinomial naive Bayes, add-one smoothed).
+
+    For V tokens, the probability of a pair in a class is `(n(pair, class) + 1) / (n(class) + V^2)`, and the prior of a
+    class is its share of the training texts.
+
+    Returns:
+      The share of right answers on the named split.
+    """
+    codes, owners = _pairs_of_texts(dataset.train, dataset.num_tokens)
+    known, numbers = np.unique(codes, return_inverse=True)  # (P,) different pairs
+    cells = dataset.train.labels[owners] * len(known) + numbers
+    counts = np.bincount(cells, minlength=dataset.num_classes * len(known)).reshape(dataset.num_classes, -1)  # (C, P)
+    counts = np.pad(counts, ((0, 0), (0, 1)))  # the last is any pair that training does not have
+    logs = np.log((counts + 1) / (counts.sum(1, keepdims=True) + dataset.num_tokens**2))
+    scored = getattr(dataset, split)
+    codes, owners = _pairs_of_texts(scored, dataset.num_tokens)
+    numbers = np.searchsorted(known, codes)
+    numbers[np.append(known, -1)[numbers] != codes] = len(known)
+    sums = [np.bincount(owners, row[numbers], minlength=len(scored)) for row in logs]  # C times (N,)
+    with np.errstate(divide="ignore"):  # a class without training texts is never the answer
+        priors = np.log(np.bincount(dataset.train.labels, minlength=dataset.num_classes) / len(dataset.train))
+    return float((np.argmax(np.stack(sums, 1) + priors, axis=1) == scored.labels).mean())
+
+
+def _pairs_of_texts(split: LabelledTextSplit, num_tokens: int) -> tuple[np.ndarray, np.ndarray]:
+    """The codes of all pairs of characters, and which text each is from: twice `(M,)`."""
+    tokens = split.tokens.astype(np.int64)
+    owners, positions = np.nonzero(tokens[:, 1:] != PADDING)
+    return tokens[owners, positions] * num_tokens + tokens[owners, positions + 1], owners

@@ -1,8 +1,10 @@
-"""What a loaded dataset is: three splits of images with labels, or of one text as tokens."""
+"""What a loaded dataset is: three splits of images with labels, of one text as tokens, or of texts with labels."""
 
 import dataclasses
 
 import numpy as np
+
+from metagen_jax.data.characters import NUM_SPECIAL
 
 SPLITS = ("train", "validation", "test")
 
@@ -68,4 +70,48 @@ class TextDataset:
     notes: tuple[str, ...] = ()
 
 
-Dataset = ImageDataset | TextDataset
+@dataclasses.dataclass(frozen=True, eq=False)
+class LabelledTextSplit:
+    """N labelled texts.
+
+    Attributes:
+      tokens: `(N, T)` uint8 or uint16, as `characters.encode_padded` gives them: 0 fills up a shorter text.
+      labels: `(N,)` int32, positions in the dataset's `class_names`.
+    """
+
+    tokens: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LabelledTextDataset:
+    """Labelled texts as characters, all of one length, in three splits that share no example.
+
+    Attributes:
+      class_names: one name for each label, in the order of the labels.
+      vocabulary: the characters of the training texts in sorted order.
+      notes: what was done to the data while it was read, in plain sentences.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    vocabulary: str
+    train: LabelledTextSplit
+    validation: LabelledTextSplit
+    test: LabelledTextSplit
+    notes: tuple[str, ...] = ()
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.class_names)
+
+    @property
+    def num_tokens(self) -> int:
+        """How many different tokens there are: padding, unknown, and every character."""
+        return len(self.vocabulary) + NUM_SPECIAL
+
+
+Dataset = ImageDataset | TextDataset | LabelledTextDataset

@@ -1,5 +1,6 @@
 """A dataset as one `.npz` file with the same bytes every time."""
 
+import functools
 import hashlib
 import io
 import zipfile
@@ -8,23 +9,42 @@ from pathlib import Path
 
 import numpy as np
 
-from metagen_jax.data.datasets import SPLITS, Dataset, ImageDataset
+from metagen_jax.data.datasets import SPLITS, Dataset, ImageDataset, LabelledTextDataset, TextDataset
 
 
+@functools.singledispatch
 def dataset_arrays(dataset: Dataset) -> dict[str, np.ndarray]:
     """Returns the arrays by which a dataset is written to a file, in the order of the file.
 
     Images: `train_images`, `train_labels`, the same for `validation` and `test`, and `class_names` as text.
     Text: `train_tokens`, `validation_tokens`, `test_tokens`, and `vocabulary`, one string.
+    Labelled texts: `train_tokens`, `train_labels`, the same for the other splits, `class_names` and `vocabulary`.
     """
-    if isinstance(dataset, ImageDataset):
-        arrays = {}
-        for split in SPLITS:
-            arrays[f"{split}_images"] = getattr(dataset, split).images
-            arrays[f"{split}_labels"] = getattr(dataset, split).labels
-        return arrays | {"class_names": np.array(dataset.class_names)}
+    raise TypeError(f"{type(dataset).__name__} is no dataset.")
+
+
+@dataset_arrays.register
+def _(dataset: ImageDataset) -> dict[str, np.ndarray]:
+    return _labelled(dataset, "images") | {"class_names": np.array(dataset.class_names)}
+
+
+@dataset_arrays.register
+def _(dataset: TextDataset) -> dict[str, np.ndarray]:
     tokens = {f"{split}_tokens": getattr(dataset, split) for split in SPLITS}
     return tokens | {"vocabulary": np.array(dataset.vocabulary)}
+
+
+@dataset_arrays.register
+def _(dataset: LabelledTextDataset) -> dict[str, np.ndarray]:
+    names = {"class_names": np.array(dataset.class_names), "vocabulary": np.array(dataset.vocabulary)}
+    return _labelled(dataset, "tokens") | names
+
+
+def _labelled(dataset: ImageDataset | LabelledTextDataset, inputs: str) -> dict[str, np.ndarray]:
+    """What goes in and the labels of every split, one after the other."""
+    return {
+        f"{split}_{name}": getattr(getattr(dataset, split), name) for split in SPLITS for name in (inputs, "labels")
+    }
 
 
 def save_npz(dataset: Dataset, path: str | Path) -> None:

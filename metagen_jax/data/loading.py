@@ -1,10 +1,11 @@
 """From a spec to its dataset, checked against what the spec says about it."""
 
+import functools
 from pathlib import Path
 
 import numpy as np
 
-from metagen_jax.data.datasets import SPLITS, Dataset, ImageDataset, TextDataset
+from metagen_jax.data.datasets import SPLITS, Dataset, ImageDataset, LabelledTextDataset, TextDataset
 from metagen_jax.data.sources import SOURCES
 from metagen_jax.data.sources.request import DataRequest
 from metagen_jax.errors import DataError
@@ -15,7 +16,8 @@ def load_dataset(spec: ModelSpec) -> Dataset:
     """Reads the data that a spec names.
 
     Returns:
-      An `ImageDataset` for image inputs, a `TextDataset` for text.
+      An `ImageDataset` for images, a `TextDataset` for a text to be continued, a `LabelledTextDataset` for texts with
+      labels.
     Raises:
       DataError: something is missing, broken or not what the spec says; the message names the file.
     """
@@ -23,10 +25,7 @@ def load_dataset(spec: ModelSpec) -> Dataset:
     if spec.data.source is None and not request.path.exists():
         raise DataError(f"{request.path}: no such file or folder\n  data.path is relative to the folder of the spec.")
     dataset = SOURCES[spec.data.format or "embedded"](request)
-    if isinstance(dataset, ImageDataset):
-        check_images(dataset, request.path, spec.task.num_classes)
-    else:
-        check_text(dataset, request.path, request.context_window)
+    check(dataset, spec, request.path)
     return dataset
 
 
@@ -43,21 +42,38 @@ def make_request(spec: ModelSpec) -> DataRequest:
     )
 
 
-def check_images(dataset: ImageDataset, path: Path, num_classes: int | None) -> None:
-    """Refuses images that no classifier of the spec could learn from."""
+@functools.singledispatch
+def check(dataset: Dataset, spec: ModelSpec, path: Path) -> None:
+    """Refuses data that no model of the spec could learn from."""
+    raise TypeError(f"{type(dataset).__name__} is no dataset.")
+
+
+@check.register
+def _(dataset: ImageDataset, spec: ModelSpec, path: Path) -> None:
     height, width, _ = dataset.image_shape
     if height != width:
         raise DataError(f"{path}: images are {width} x {height}, not square\n  Set data.image_size to stretch them.")
+    check_classes(dataset, path, spec.task.num_classes)
+
+
+@check.register
+def _(dataset: LabelledTextDataset, spec: ModelSpec, path: Path) -> None:
+    check_classes(dataset, path, spec.task.num_classes)
+
+
+def check_classes(dataset: ImageDataset | LabelledTextDataset, path: Path, num_classes: int | None) -> None:
+    """Refuses labels that there is nothing to learn from, or other ones than the spec says."""
     if len(np.unique(dataset.train.labels)) < 2:
-        raise DataError(f"{path}: one class only among the training images\n  To classify, it takes two or more.")
+        raise DataError(f"{path}: one class only among the training data\n  To classify, it takes two or more.")
     if num_classes is not None and num_classes != dataset.num_classes:
         counts = f"task.num_classes is {num_classes}, but the data have {dataset.num_classes} classes"
         raise DataError(f"{path}: {counts} ({shorten(dataset.class_names)})\n  Change one of them.")
 
 
-def check_text(dataset: TextDataset, path: Path, context_window: int) -> None:
-    """Refuses texts that do not fill one window in every split."""
-    for split in SPLITS:
+@check.register
+def _(dataset: TextDataset, spec: ModelSpec, path: Path) -> None:
+    context_window = spec.constraints.context_window or 1
+    for split in SPLITS:  # each has to fill one window
         length = len(getattr(dataset, split))
         if length < context_window + 1:
             needed = f"{split} has {length} characters, a window of {context_window} and its next character need more"
@@ -71,19 +87,39 @@ def shorten(names: tuple[str, ...]) -> str:
 def describe(dataset: Dataset) -> list[str]:
     """Returns what a user wants to know of a dataset, as lines for the console."""
     sizes = ", ".join(f"{split} {len(getattr(dataset, split)):,}" for split in SPLITS)
-    if isinstance(dataset, ImageDataset):
-        height, width, channels = dataset.image_shape
-        kind = {1: "gray", 3: "RGB"}.get(channels, f"{channels} channels")
-        lines = [
-            f"{dataset.name}: images of {width} x {height} ({kind}); {sizes}",
-            f"{dataset.num_classes} classes: {shorten(dataset.class_names)}",
-        ]
-    else:
-        lines = [
-            f"{dataset.name}: text; characters for {sizes}",
-            f"vocabulary of {len(dataset.vocabulary)} characters: {shorten_vocabulary(dataset.vocabulary)}",
-        ]
-    return lines + list(dataset.notes)
+    return [*_facts(dataset, sizes), *dataset.notes]
+
+
+@functools.singledispatch
+def _facts(dataset: Dataset, sizes: str) -> list[str]:
+    raise TypeError(f"{type(dataset).__name__} is no dataset.")
+
+
+@_facts.register
+def _(dataset: ImageDataset, sizes: str) -> list[str]:
+    height, width, channels = dataset.image_shape
+    kind = {1: "gray", 3: "RGB"}.get(channels, f"{channels} channels")
+    return [f"{dataset.name}: images of {width} x {height} ({kind}); {sizes}", _classes(dataset.class_names)]
+
+
+@_facts.register
+def _(dataset: TextDataset, sizes: str) -> list[str]:
+    return [f"{dataset.name}: text; characters for {sizes}", _vocabulary(dataset.vocabulary)]
+
+
+@_facts.register
+def _(dataset: LabelledTextDataset, sizes: str) -> list[str]:
+    _, length = dataset.train.tokens.shape
+    lines = [f"{dataset.name}: texts of up to {length} characters; {sizes}", _classes(dataset.class_names)]
+    return [*lines, _vocabulary(dataset.vocabulary)]
+
+
+def _classes(names: tuple[str, ...]) -> str:
+    return f"{len(names)} classes: {shorten(names)}"
+
+
+def _vocabulary(vocabulary: str) -> str:
+    return f"vocabulary of {len(vocabulary)} characters: {shorten_vocabulary(vocabulary)}"
 
 
 def shorten_vocabulary(vocabulary: str) -> str:

@@ -39,6 +39,11 @@ def split_by_class(
     return train, validation, test
 
 
+def shuffled(count: int) -> np.ndarray:
+    """Returns a fixed order of so many examples, so that the first of them are like all."""
+    return np.random.RandomState(SPLIT_SEED).permutation(count)
+
+
 def share(count: int, fraction: float) -> int:
     """Returns the examples of a class that a fraction stands for: rounded, but one at least if the class has three.
 

@@ -42,7 +42,7 @@ class Parts:
         numbers = {axis: size.astype(jnp.float32) for axis, size in sizes.items()}
         model = self._rest.build(values, numbers)
         for (stack, loop), stacked in zip(self._loops, rows, strict=True):
-            all_layers = functools.partial(loop, stacked, depths[stack.axis], numbers)
+            all_layers = functools.partial(_go_through, loop, stacked, depths[stack.axis], numbers)
             *outer, name = stack.path
             object.__setattr__(functools.reduce(_inside, outer, model), name, [all_layers])
         return model
@@ -75,6 +75,16 @@ def _inside(node: Any, name: Any) -> Any:
     return node[name] if isinstance(name, int) else getattr(node, name)
 
 
+def _go_through(loop: Any, rows: Any, depth: jax.Array, sizes: Mapping[str, jax.Array], x: Any, *more: Any) -> Any:
+    """All layers of a list; `more` is what every one of them reads beside `x`, and has no gradient."""
+    return loop(rows, depth, (sizes, more), x)
+
+
 def _loop(layer: nnx.Module, stack: Stack, mode: str) -> Any:
     module, packing = _Module(layer), stack.packing
-    return layer_loop(lambda values, sizes, x: module.build(values, sizes)(x), packing.pack, packing.unpack, mode)
+
+    def run(values: Any, constants: Any, x: jax.Array) -> jax.Array:
+        sizes, more = constants
+        return module.build(values, sizes)(x, *more)
+
+    return layer_loop(run, packing.pack, packing.unpack, mode)

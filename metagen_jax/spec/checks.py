@@ -12,33 +12,39 @@ from metagen_jax.spec.schema import (
     EMBEDDED_NUM_CLASSES,
     EMBEDDED_SOURCES,
     FORMATS,
+    LABELLED_IMAGES,
+    LABELLED_TEXTS,
     QUALITY_OBJECTIVES,
     TEST_METRICS,
+    TEXT,
     WORKS_TODAY,
     SpecFile,
 )
 
 SUPPORTED: dict[tuple[tuple[str, ...], ...], str] = {
     (("image",), ("label",)): "classification",
+    (("text",), ("label",)): "classification",
     (("text",), ("text",)): "generation",
 }
-TEXT_SUFFIXES = (".txt", ".text", ".md")
+CONTENTS: dict[tuple[tuple[str, ...], ...], str] = {  # what the data of each have to hold
+    (("image",), ("label",)): LABELLED_IMAGES,
+    (("text",), ("label",)): LABELLED_TEXTS,
+    (("text",), ("text",)): TEXT,
+}
+FORMAT_OF_SUFFIX = {".npz": "npz", ".csv": "text_table"} | dict.fromkeys((".txt", ".text", ".md"), "text")
+FORMAT_OF_FOLDER = {LABELLED_IMAGES: "image_folder", LABELLED_TEXTS: "text_folder"}
 ONLY_FOR_PATH = ("format", "image_size", "channels", "validation_fraction", "test_fraction")
 
 
-def inferred_format(path: str, inputs: tuple[str, ...]) -> str | None:
+def inferred_format(path: str, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> str | None:
     """Returns how a data path is read, from its ending alone, or None where that does not tell.
 
     Examples:
-      >>> [inferred_format(path, ("image",)) for path in ("digits.npz", "cats", "cats.zip")]
+      >>> [inferred_format(path, ("image",), ("label",)) for path in ("digits.npz", "cats", "cats.zip")]
       ['npz', 'image_folder', None]
     """
     suffix = PurePath(path).suffix.lower()
-    if suffix == ".npz":
-        return "npz"
-    if suffix in TEXT_SUFFIXES:
-        return "text"
-    return "image_folder" if not suffix and "image" in inputs else None
+    return FORMAT_OF_SUFFIX.get(suffix) if suffix else FORMAT_OF_FOLDER.get(CONTENTS.get((inputs, outputs), ""))
 
 
 def check_modality(spec: SpecFile) -> Iterator[Problem]:
@@ -86,22 +92,24 @@ def check_data_origin(spec: SpecFile) -> Iterator[Problem]:
 
 
 def check_data_modality(spec: SpecFile) -> Iterator[Problem]:
-    data, inputs = spec.data, spec.modality.inputs
-    if data.source is not None and data.path is None and EMBEDDED_SOURCES[data.source] not in inputs:
-        fitting = [name for name, content in EMBEDDED_SOURCES.items() if content in inputs]
-        problem = (
-            f"{show(data.source)} holds {EMBEDDED_SOURCES[data.source]}, but modality.inputs is {', '.join(inputs)}"
-        )
+    data, inputs, outputs = spec.data, spec.modality.inputs, spec.modality.outputs
+    wanted = CONTENTS.get((inputs, outputs))
+    if wanted is None:
+        return  # no data would do, which `check_modality` says
+    asked = f"modality is {inputs[0]} -> {outputs[0]}, which takes {wanted}"
+    if data.source is not None and data.path is None and EMBEDDED_SOURCES[data.source] != wanted:
+        fitting = [name for name, content in EMBEDDED_SOURCES.items() if content == wanted]
+        problem = f"{show(data.source)} holds {EMBEDDED_SOURCES[data.source]}, but {asked}"
         yield Problem(("data", "source"), problem, f"Write {' or '.join(fitting)}, or change modality.")
     if data.path is None or data.source is not None:
         return
-    chosen = data.format or inferred_format(data.path, inputs)
-    fitting = [name for name, content in FORMATS.items() if content in inputs]
+    chosen = data.format or inferred_format(data.path, inputs, outputs)
+    fitting = [name for name, content in FORMATS.items() if content == wanted]
     if chosen is None:
         problem = f"the ending of {show(data.path)} does not tell how to read it"
         yield Problem(("data", "path"), problem, f"Add format: {' or '.join(fitting)}.")
     elif chosen not in fitting:
-        problem = f"{show(chosen)} does not hold {' and '.join(inputs)}, which modality.inputs asks for"
+        problem = f"{show(chosen)} holds {FORMATS[chosen]}, but {asked}"
         yield Problem(("data", "format" if data.format else "path"), problem, f"Use {' or '.join(fitting)}.")
 
 

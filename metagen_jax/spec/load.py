@@ -221,7 +221,7 @@ def _resolve_data(spec: SpecFile, file: str) -> plain.DataSpec:
     path = spec.data.path
     if path is not None:
         written["path"] = os.path.abspath(FilePath(file).parent / path)  # noqa: PTH100  does not follow links
-        written["format"] = spec.data.format or inferred_format(path, spec.modality.inputs)
+        written["format"] = spec.data.format or inferred_format(path, spec.modality.inputs, spec.modality.outputs)
     return plain.DataSpec(written_path=path, **written)
 
 

@@ -37,7 +37,7 @@ class DataSpec:
     Attributes:
       path: absolute; a relative one was resolved against the folder of the spec file. Not part of equality or hash.
       written_path: the path as the spec has it.
-      format: "npz", "image_folder" or "text"; None for embedded data.
+      format: how the path is read, such as "npz" or "text_folder"; None for embedded data.
       validation_fraction, test_fraction: for `path` only; embedded splits are fixed.
     """
 

@@ -20,6 +20,7 @@ key changes something you can see. What works today:
 | to | `modality.inputs` | `modality.outputs` | `task.type` |
 |---|---|---|---|
 | name what an image shows | `[image]` | `[label]` | `classification` |
+| name what kind a text is of | `[text]` | `[label]` | `classification` |
 | continue a text | `[text]` | `[text]` | `generation` |
 
 ```bash

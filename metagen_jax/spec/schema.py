@@ -30,12 +30,25 @@ from metagen_jax.spec.kinds import (
 SPEC_VERSION = "1.0"
 DEFAULT_CONTEXT_WINDOW = 128
 WORKS_TODAY = (
-    "Today: inputs [image], outputs [label], task.type classification; "
-    "or inputs [text], outputs [text], task.type generation."
+    "Today: inputs [image], outputs [label], task.type classification; inputs [text], outputs [label], task.type "
+    "classification; or inputs [text], outputs [text], task.type generation."
 )
-EMBEDDED_SOURCES = {"digits": "image", "mnist5k": "image", "kjv": "text"}  # name to what it holds
-EMBEDDED_NUM_CLASSES = {"digits": 10, "mnist5k": 10}
-FORMATS = {"npz": "image", "image_folder": "image", "text": "text"}  # name to what it holds
+LABELLED_IMAGES, TEXT, LABELLED_TEXTS = "images with labels", "text", "texts with labels"  # what data may hold
+EMBEDDED_SOURCES = {
+    "digits": LABELLED_IMAGES,
+    "mnist5k": LABELLED_IMAGES,
+    "kjv": TEXT,
+    "kjv_book_groups": LABELLED_TEXTS,
+    "kjv_testaments": LABELLED_TEXTS,
+}
+EMBEDDED_NUM_CLASSES = {"digits": 10, "mnist5k": 10, "kjv_book_groups": 6, "kjv_testaments": 2}
+FORMATS = {
+    "npz": LABELLED_IMAGES,
+    "image_folder": LABELLED_IMAGES,
+    "text": TEXT,
+    "text_folder": LABELLED_TEXTS,
+    "text_table": LABELLED_TEXTS,
+}
 DIRECTIONS = {  # of every objective
     "validation_loss": "minimize",
     "validation_accuracy": "maximize",
@@ -136,7 +149,11 @@ class DataSection(Section):
         None, "Data that ships with the package, with fixed train, validation and test splits.", "mnist5k", "none"
     )
     path: Annotated[str | None, FilePath()] = key(
-        None, "Your own data: an .npz, a folder of images by class, or a text file.", "my_images", "none"
+        None,
+        "Your own data: an .npz, a folder of images by class, a text file, a folder of text files by class, or a .csv "
+        "table with the columns text and label.",
+        "my_images",
+        "none",
     )
     format: Annotated[str | None, Word(tuple(FORMATS))] = key(
         None, "How `path` is read.", "image_folder", "from the ending of `path`"
@@ -154,7 +171,7 @@ class DataSection(Section):
         0.1, "Share of your own data kept for the winner's test.", 0.1
     )
     max_examples: Annotated[int | None, Whole(10, 10**9)] = key(
-        None, "Trains on at most this many examples (of text: characters).", 2000, "all"
+        None, "Trains on at most this many examples (of one text: characters).", 2000, "all"
     )
 
 
@@ -256,9 +273,10 @@ class ArchitectureSection(Section):
         OneOrMore(),
     ] = key(
         (),
-        "The family of architectures: `vit` or `cnn` for images, `decoder_transformer` for text.",
+        "The family of architectures: `vit` or `cnn` for images, `decoder_transformer` to continue a text, "
+        "`encoder_transformer` to label texts.",
         "cnn",
-        "`vit` for images, `decoder_transformer` for text",
+        "the first of these for the task",
     )
     choices: dict[str, Annotated[dict[str, Any], Narrowing()]] = key(
         {}, "Fixes or narrows choices of the search space.", {"d_model": [32, 48], "norm": "rms"}, "the whole space"

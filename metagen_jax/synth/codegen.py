@@ -45,6 +45,7 @@ def model_context(
     function, label = ACTIVATIONS[structure["activation"]]
     choices = {
         "causal": family.causal,
+        "padded": family.padded,
         "width_axis": family.width,
         "norm_class": NORM_CLASSES[structure["norm"]],
         "activation_function": function,
@@ -82,6 +83,7 @@ def recipe_context(modality: Modality, training: Training, seed: int, fixed: Map
         "label_smoothing": training.label_smoothing,
         "schedule": training.schedule,
         "augmentation": training.augmentation,
+        **modality.recipe_words,
     }
     return {
         "constants": constants,

@@ -1,5 +1,6 @@
 """What the documents and headers of every project say in the same words, and how files are written."""
 
+import functools
 import json
 import shlex
 import textwrap
@@ -10,7 +11,16 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from metagen_jax.data import SPLITS, Dataset, ImageDataset, TextDataset, decode, save_npz
+from metagen_jax.data import (
+    SPLITS,
+    Dataset,
+    ImageDataset,
+    LabelledTextDataset,
+    TextDataset,
+    decode,
+    decode_padded,
+    save_npz,
+)
 from metagen_jax.data.export import dataset_arrays
 from metagen_jax.spec import Training
 from metagen_jax.synth.markdown import inline, printable
@@ -19,6 +29,7 @@ LARGEST_DATA_BYTES = 64_000_000  # larger data stays where it is
 LINE_LENGTH = 88
 PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "numpy")
 PICTURE_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # what PIL calls an image of so many channels
+EXAMPLE_TEXT = "example.txt"
 METRIC_TITLES = {
     "loss": "loss in nats (lower is better)",
     "accuracy": "accuracy (higher is better)",
@@ -68,14 +79,37 @@ def is_included(dataset: Dataset) -> bool:
 
 
 def write_data(folder: Path, dataset: Dataset) -> None:
-    """Writes the data, where it is not too large, what its numbers stand for, and an image to try the model with."""
-    if isinstance(dataset, ImageDataset):
-        write_json(folder / "labels.json", [printable(name) for name in dataset.class_names])
-        write_example(folder / example_file(dataset.image_shape[-1]), dataset.test.images[0])
-    else:
-        write_json(folder / "vocabulary.json", dataset.vocabulary)
+    """Writes the data, where it is not too large, what its numbers stand for, and an example to try the model with."""
+    _write_meaning(dataset, folder)
     if is_included(dataset):
         save_npz(dataset, folder / "data.npz")
+
+
+@functools.singledispatch
+def _write_meaning(dataset: Dataset, folder: Path) -> None:
+    raise TypeError(f"{type(dataset).__name__} is no dataset.")
+
+
+@_write_meaning.register
+def _(dataset: ImageDataset, folder: Path) -> None:
+    _write_labels(dataset.class_names, folder)
+    write_example(folder / example_file(dataset.image_shape[-1]), dataset.test.images[0])
+
+
+@_write_meaning.register
+def _(dataset: TextDataset, folder: Path) -> None:
+    write_json(folder / "vocabulary.json", dataset.vocabulary)
+
+
+@_write_meaning.register
+def _(dataset: LabelledTextDataset, folder: Path) -> None:
+    _write_labels(dataset.class_names, folder)
+    write_json(folder / "vocabulary.json", dataset.vocabulary)
+    write_text(folder / EXAMPLE_TEXT, decode_padded(dataset.test.tokens[0], dataset.vocabulary))
+
+
+def _write_labels(class_names: tuple[str, ...], folder: Path) -> None:
+    write_json(folder / "labels.json", [printable(name) for name in class_names])
 
 
 def quoted_prompt(dataset: TextDataset) -> str:

@@ -2,24 +2,18 @@
 
 import dataclasses
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from metagen_jax.data import Dataset, ImageDataset, TextDataset
+from metagen_jax.data import Dataset
 from metagen_jax.synth import codegen
 from metagen_jax.synth.architecture import Blueprint
 from metagen_jax.synth.documents import (
     LARGEST_DATA_BYTES,
     METRIC_TITLES,
     PACKAGES,
-    PICTURE_MODES,
-    data_card,
-    example_counts,
-    example_file,
     is_included,
     provenance,
-    quoted_prompt,
     recipe_line,
     versions_line,
     wrapped,
@@ -27,8 +21,9 @@ from metagen_jax.synth.documents import (
     write_json,
     write_text,
 )
-from metagen_jax.synth.markdown import fence, inline
+from metagen_jax.synth.markdown import inline
 from metagen_jax.synth.modalities import lengths_of
+from metagen_jax.synth.project_data import data_context
 from metagen_jax.synth.space import SearchSpace
 
 TOLERANCE = {
@@ -39,8 +34,6 @@ TOLERANCE = {
 SHARED = ("model.py", "checkpoint.py", "evaluate.py", "requirements.txt", "ruff.toml")
 OWN = ("train.py", "data.py", "infer.py", "test_project.py")  # each modality has its own
 DOCUMENTS = ("README.md", "MODEL_CARD.md")
-PICTURE_KINDS = {"L": "grey", "LA": "grey with transparency", "RGB": "colour", "RGBA": "colour with transparency"}
-DARK = 85  # mean of the training images, of 255, below which they are called light on dark
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +46,7 @@ class ProjectFacts:
       params: number of parameters.
       flops: of a forward pass over one example.
       validation, test: metrics of the trained weights, by name.
-      baseline_name, baseline: the simplest thing that works, and its validation metrics.
+      baselines: the validation metrics of the simplest things that work, by name.
       prototype_steps: length of the training in the search.
       prototype_losses: the loss of every step of it.
       training_steps: length of the training that gave the trained weights.
@@ -71,8 +64,7 @@ class ProjectFacts:
     flops: float
     validation: Mapping[str, float]
     test: Mapping[str, float]
-    baseline_name: str
-    baseline: Mapping[str, float]
+    baselines: Mapping[str, Mapping[str, float]]
     prototype_steps: int
     prototype_losses: tuple[float, ...]
     training_steps: int
@@ -105,12 +97,11 @@ def write_project(
     Raises:
       FileExistsError: there is something at `folder`.
     """
-    context = _context(space, blueprint, facts, is_included(dataset))
+    of_data = data_context(dataset, lengths_of(space.fixed), facts.samples)
+    context = _context(space, blueprint, facts, is_included(dataset)) | of_data
+    context["files"] = _files(context["data_files"])
+    context["requirements"] = [*((name, facts.versions[name]) for name in PACKAGES), *context["further_packages"]]
     folder.mkdir(parents=True)
-    if isinstance(dataset, ImageDataset):
-        context |= _image_context(space, dataset, facts)
-    else:
-        context |= _text_context(space, dataset, facts)
     write_data(folder, dataset)
     curve = {"steps": facts.prototype_steps, "losses": [float(loss) for loss in facts.prototype_losses]}
     write_json(folder / "prototype_curve.json", curve)
@@ -152,7 +143,6 @@ def _context(space: SearchSpace, blueprint: Blueprint, facts: ProjectFacts, data
         "provenance": provenance(facts),
         "expected": _expected(facts),
         "versions": versions_line(facts),
-        "requirements": [(package, facts.versions[package]) for package in PACKAGES],
         "found": _found(space, facts),
         "tolerance": TOLERANCE[precision],
         "bfloat16": precision == "bfloat16",
@@ -196,7 +186,8 @@ def _expected(facts: ProjectFacts) -> str:
 
 
 def _metrics(facts: ProjectFacts) -> dict[str, Any]:
-    columns = {"validation": facts.validation, "test": facts.test, f"baseline: {facts.baseline_name}": facts.baseline}
+    baselines = {f"baseline: {name}": metrics for name, metrics in facts.baselines.items()}
+    columns = {"validation": facts.validation, "test": facts.test} | baselines
     names = list(dict.fromkeys(name for values in columns.values() for name in values))
     return {
         "metric_columns": list(columns),
@@ -208,7 +199,7 @@ def _metrics(facts: ProjectFacts) -> dict[str, Any]:
             for name in names
         ],
         "metrics_note": (
-            "The baseline is the simplest thing that works, scored on the validation data. Choices were made by "
+            "A baseline is the simplest thing that works, scored on the validation data. Choices were made by "
             "validation data alone; the test data was scored once, at the end."
         ),
     }
@@ -230,80 +221,7 @@ def _found(space: SearchSpace, facts: ProjectFacts) -> str:
     )
 
 
-def _image_context(space: SearchSpace, dataset: ImageDataset, facts: ProjectFacts) -> dict[str, Any]:
-    size, _, channels = dataset.image_shape
-    mode = PICTURE_MODES.get(channels)
-    example = example_file(channels)
-    alpha = mode in ("LA", "RGBA")
-    colours = dataset.train.images[..., :-1] if alpha else dataset.train.images
-    names = ", ".join(inline(name) for name in dataset.class_names[:30])
-    more = f" and {dataset.num_classes - 30} more" if dataset.num_classes > 30 else ""
-    kind = PICTURE_KINDS[mode] if mode else f"{channels} values each"
-    pillow = [("pillow", metadata.version("pillow"))] if mode else []
-    return {
-        "requirements": [*((package, facts.versions[package]) for package in PACKAGES), *pillow],
-        "train_arguments": "images, labels",
-        "train_values": "*train_data",
-        "has_windows": False,
-        "picture_mode": mode,
-        "array_input": mode is None,
-        "alpha": alpha,
-        "dark": float(colours.mean()) < DARK,
-        "image_size": size,
-        "example_file": example,
-        "example_noun": "image",
-        "infer_command": f"python infer.py {example}",
-        "samples": [(inline(question), inline(answer)) for question, answer in facts.samples],
-        "data_arrays": "train_images and train_labels, the same for validation and test, and class_names",
-        "data_card": data_card(
-            dataset, f"{example_counts(dataset)} images. {size} x {size} pixels, {kind}. Labels: {names}{more}."
-        ),
-        "intended": (
-            "For naming what an image of this kind shows, for learning how such a network works, and as a starting "
-            "point for other data. Not for decisions about people, health or safety."
-        ),
-        "limits": [
-            f"It always answers with one of its {dataset.num_classes} labels, also when the image shows something else.",
-            f"It was trained on {len(dataset.train):,} images; others that differ in framing, background or lighting "
-            "will be recognised less well.",
-            "Its probabilities have not been calibrated, and it has not been examined for bias.",
-        ],
-        "files": _files(
-            ("labels.json", "the names of the labels"), (example, "the first image of the test data, to try it with")
-        ),
-    }
-
-
-def _text_context(space: SearchSpace, dataset: TextDataset, facts: ProjectFacts) -> dict[str, Any]:
-    context = lengths_of(space.fixed)["context"]
-    return {
-        "train_arguments": "tokens",
-        "train_values": "train_data",
-        "has_windows": True,
-        "context": context,
-        "vocabulary_size": len(dataset.vocabulary),
-        "example_noun": f"window of {context} characters",
-        "infer_command": f"python infer.py --prompt {quoted_prompt(dataset)}",
-        "fenced_samples": [(fence(prompt), fence(answer)) for prompt, answer in facts.samples],
-        "data_arrays": "train_tokens, validation_tokens, test_tokens and vocabulary",
-        "data_card": data_card(
-            dataset, f"{example_counts(dataset)} characters, {len(dataset.vocabulary)} different ones."
-        ),
-        "intended": (
-            "For continuing texts of this kind, for learning how a language model works, and as a starting point for "
-            "other texts. Not a source of facts or advice."
-        ),
-        "limits": [
-            f"It sees the last {context} characters and nothing before them, so it loses the thread.",
-            "It imitates the training text, errors and prejudice included, and may repeat passages of it word for word.",
-            "What it writes is not meant to be true.",
-            f"It knows {len(dataset.vocabulary)} characters and refuses a prompt with any other.",
-        ],
-        "files": _files(("vocabulary.json", "the characters; the position of each is its token")),
-    }
-
-
-def _files(*own: tuple[str, str]) -> list[tuple[str, str]]:
+def _files(data_files: list[tuple[str, str]]) -> list[tuple[str, str]]:
     return [
         ("model.py", "the network"),
         ("train.py", "how it is trained: settings, loss, optimiser, batches, loop"),
@@ -316,7 +234,7 @@ def _files(*own: tuple[str, str]) -> list[tuple[str, str]]:
         ("initial_weights/", "the weights before training"),
         ("prototype_curve.json", "the losses that the search recorded"),
         ("data.npz", "what it was trained on, and the validation and test data"),
-        *own,
+        *data_files,
         ("requirements.txt", "the versions that it was made with"),
         ("ruff.toml", "how the code is formatted"),
         ("MODEL_CARD.md", "what it is for, what it was trained on, where it fails"),

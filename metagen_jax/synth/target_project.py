@@ -1,17 +1,19 @@
 """The project of a network that is too large to be trained here: sharded, untrained, beside its prototype's project."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from metagen_jax.data import Dataset, ImageDataset, TextDataset
+from metagen_jax.data import Dataset, ImageDataset, LabelledTextDataset, TextDataset
 from metagen_jax.spec import Training
 from metagen_jax.synth import codegen
 from metagen_jax.synth.architecture import Blueprint
 from metagen_jax.synth.documents import (
+    EXAMPLE_TEXT,
     LARGEST_DATA_BYTES,
     PACKAGES,
     example_file,
@@ -292,21 +294,25 @@ def _found(facts: TargetFacts) -> str:
 def _data_context(dataset: Dataset, target: Scale, prototype: Scale, facts: TargetFacts) -> dict[str, Any]:
     by_data = {name: length for name, length in prototype.lengths.items() if name != "context"}
     target_fits = by_data.items() <= target.lengths.items()
-    context = {
+    return {
+        **target.lengths,
         "data_included": is_included(dataset),
         "data_limit": LARGEST_DATA_BYTES // 1_000_000,
         "target_fits": target_fits,
         "fitting": '("target", "prototype")' if target_fits else '("prototype",)',
+        **_kind_context(dataset, target, facts),
     }
-    if isinstance(dataset, ImageDataset):
-        return context | _image_context(dataset, target)
-    return context | _text_context(dataset, target, facts)
 
 
-def _image_context(dataset: ImageDataset, target: Scale) -> dict[str, Any]:
+@functools.singledispatch
+def _kind_context(dataset: Dataset, target: Scale, facts: TargetFacts) -> dict[str, Any]:
+    raise TypeError(f"{type(dataset).__name__} is no dataset.")
+
+
+@_kind_context.register
+def _(dataset: ImageDataset, target: Scale, facts: TargetFacts) -> dict[str, Any]:
     example = example_file(dataset.image_shape[-1])
     return {
-        **target.lengths,
         "further_packages": [("pillow", metadata.version("pillow"))],
         "label_bound": "SIZE.config.num_classes",
         "infer_command": f"python infer.py --run trial {example}",
@@ -317,11 +323,25 @@ def _image_context(dataset: ImageDataset, target: Scale) -> dict[str, Any]:
     }
 
 
-def _text_context(dataset: TextDataset, target: Scale, facts: TargetFacts) -> dict[str, Any]:
+@_kind_context.register
+def _(dataset: LabelledTextDataset, target: Scale, facts: TargetFacts) -> dict[str, Any]:
+    return {
+        "further_packages": [],
+        "label_bound": "SIZE.config.num_classes",
+        "infer_command": f"python infer.py --run trial {EXAMPLE_TEXT}",
+        "data_files": [
+            ("labels.json", "the names of the labels of `data.npz`"),
+            ("vocabulary.json", "the characters of `data.npz`; the token of each is its position plus 2"),
+            (EXAMPLE_TEXT, "the first text of its test data, to try `infer.py` with"),
+        ],
+    }
+
+
+@_kind_context.register
+def _(dataset: TextDataset, target: Scale, facts: TargetFacts) -> dict[str, Any]:
     tokens_a_step = target.training.batch_size * target.lengths["context"]
     wanted = TOKENS_PER_PARAMETER * facts.params
     return {
-        **target.lengths,
         "further_packages": [],
         "label_bound": "SIZE.config.vocabulary",
         "infer_command": f"python infer.py --run trial --prompt {quoted_prompt(dataset)}",

@@ -158,11 +158,19 @@ def test_the_project_answers(finished: Path, kind: str):
     assert done.stdout.strip()
 
 
-@pytest.mark.slow
-def test_a_convolutional_network_is_found_trained_and_handed_over(tmp_path: Path):
-    assert run_tiny("cnn", tmp_path / "run") == 0
-    assert result_of(tmp_path / "run")["winner"]["family"] == "cnn"
-    for command in (["train.py", "--prototype-mode"], ["infer.py", "example.png"]):
+@pytest.mark.parametrize(
+    ("kind", "family", "example"),
+    [
+        pytest.param("cnn", "cnn", "example.png", marks=pytest.mark.slow),
+        ("labelled_text", "encoder_transformer", "example.txt"),
+    ],
+)
+def test_networks_of_other_families_are_found_trained_and_handed_over(
+    kind: str, family: str, example: str, tmp_path: Path
+):
+    assert run_tiny(kind, tmp_path / "run") == 0
+    assert result_of(tmp_path / "run")["winner"]["family"] == family
+    for command in (["train.py", "--prototype-mode"], ["infer.py", example]):
         done = run_in_project(tmp_path / "run" / "winner", *command)
         assert done.returncode == 0, done.stdout + done.stderr
 

@@ -5,6 +5,7 @@ import pytest
 from metagen_jax.spec import load_spec
 
 IMAGES = "modality: {inputs: [image], outputs: [label]}\ntask: {type: classification, num_classes: %d}\n"
+LABELLED_TEXTS = IMAGES.replace("image", "text")
 TEXT = "modality: {inputs: [text], outputs: [text]}\ntask: {type: generation}\n"
 
 
@@ -26,6 +27,18 @@ def text_spec(tmp_path):
     def make(data, context_window=8):
         limits = f"constraints: {{context_window: {context_window}}}\n"
         (tmp_path / "spec.yaml").write_text(f"name: test\n{TEXT}{limits}data: {{{data}}}\n")
+        return load_spec(tmp_path / "spec.yaml")
+
+    return make
+
+
+@pytest.fixture
+def labelled_text_spec(tmp_path):
+    """Returns a function from the YAML of the data section to a spec for text classification."""
+
+    def make(data, num_classes=2, context_window=16):
+        limits = f"constraints: {{context_window: {context_window}}}\n"
+        (tmp_path / "spec.yaml").write_text(f"name: test\n{LABELLED_TEXTS % num_classes}{limits}data: {{{data}}}\n")
         return load_spec(tmp_path / "spec.yaml")
 
     return make

@@ -13,11 +13,15 @@ from hypothesis import strategies as st
 from metagen_jax.data import (
     ImageDataset,
     ImageSplit,
+    LabelledTextDataset,
+    LabelledTextSplit,
     TextDataset,
     bigram_bits_per_character,
     majority_accuracy,
+    naive_bayes_accuracy,
     save_npz,
 )
+from metagen_jax.data.characters import encode_padded
 from metagen_jax.data.splits import split_by_class
 
 
@@ -80,3 +84,24 @@ def test_the_data_layer_does_not_import_jax():
     code = "import sys, metagen_jax.data; assert 'jax' not in sys.modules"
     path = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     subprocess.run([sys.executable, "-c", code], env=path, check=True)
+
+
+def test_naive_bayes_is_that_of_counts_by_hand():
+    def encoded(*texts):
+        rows = encode_padded([text for text, _ in texts], "ab", 5)
+        return LabelledTextSplit(rows, np.array([label for _, label in texts], np.int32))
+
+    train = encoded(("aab", 0), ("ab", 0), ("bba", 1))
+    validation = encoded(("ab", 0), ("bb", 1), ("ba", 0), ("ax", 0), ("b", 0))
+    dataset = LabelledTextDataset("test", ("x", "y"), "ab", train, validation, validation)
+    # With 4 tokens: class 0 has aa 1, ab 2 of 3 pairs and a prior of 2/3, class 1 has bb 1, ba 1 of 2 and 1/3.
+    scores = {
+        "ab": (2 / 3 * 3 / 19, 1 / 3 * 1 / 18),
+        "bb": (2 / 3 * 1 / 19, 1 / 3 * 2 / 18),
+        "ba": (2 / 3 * 1 / 19, 1 / 3 * 2 / 18),
+        "ax": (2 / 3 * 1 / 19, 1 / 3 * 1 / 18),
+        "b": (2 / 3, 1 / 3),
+    }
+    answers = [int(np.argmax(pair)) for pair in scores.values()]
+    assert answers == [0, 1, 1, 0, 0]
+    assert naive_bayes_accuracy(dataset) == pytest.approx(np.mean(np.array(answers) == validation.labels))

@@ -6,7 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from metagen_jax.data import SPLITS, decode, describe, load_dataset, sha256
+from metagen_jax.data import SPLITS, decode, decode_padded, describe, load_dataset, sha256
+from metagen_jax.data.sources import bible
 from metagen_jax.data.sources.embedded import EMBEDDED, FOLDER
 from metagen_jax.spec.schema import EMBEDDED_SOURCES
 
@@ -73,6 +74,57 @@ def test_text_is_clean_ascii(kjv):
     text = decode(kjv.train, kjv.vocabulary)
     assert kjv.vocabulary.isascii() and not re.search(r"\d|  | \n", text)
     assert text.startswith("The First Book of Moses, called Genesis\nIn the beginning God created")
+
+
+@pytest.fixture(scope="module")
+def chapters():
+    return bible.read_chapters(FOLDER / "kjv.txt.xz")
+
+
+@pytest.mark.parametrize(
+    ("group", "first", "last"),
+    [
+        ("Law", "In the beginning God created the heaven", "in the sight of all Israel."),
+        ("History", "Now after the death of Moses", "speaking peace to all his seed."),
+        ("Wisdom", "There was a man in the land of Uz", "upon the mountains of spices."),
+        ("Prophets", "The vision of Isaiah the son of Amoz", "smite the earth with a curse."),
+        ("Gospels and Acts", "The book of the generation of Jesus Christ", "no man forbidding him."),
+        ("Letters", "Paul, a servant of Jesus Christ, called to be an apostle", "Christ be with you all. Amen."),
+    ],
+)
+def test_groups_of_books_begin_and_end_where_their_books_do(chapters, group, first, last):
+    texts = [chapter.text for chapter in chapters if chapter.group.name == group]
+    assert texts[0].startswith(first)
+    assert texts[-1].endswith(last)
+
+
+def test_every_chapter_belongs_to_a_book_and_no_title_tells_which(chapters):
+    assert len(chapters) == sum(sum(group.chapters) for group in bible.BOOK_GROUPS) == 1189
+    assert sum(len(group.chapters) for group in bible.BOOK_GROUPS) == 66
+    new = [chapter.group.testament == "New Testament" for chapter in chapters]
+    assert new == [number >= 929 for number in range(1189)]
+    titles = re.compile("Book of Moses, called|According to Saint|The Epistle of Paul")
+    assert not any(titles.search(chapter.text) for chapter in chapters)
+
+
+def test_passages_are_whole_words_of_chapters_of_their_split_and_cover_them(chapters, labelled_text_spec):
+    dataset = load_dataset(labelled_text_spec("source: kjv_book_groups", 6, 100))
+    assert dataset.class_names == tuple(group.name for group in bible.BOOK_GROUPS)
+    for split in SPLITS:
+        tokens, labels = getattr(dataset, split).tokens, getattr(dataset, split).labels
+        passages = [decode_padded(row, dataset.vocabulary) for row in tokens]
+        words = [word for chapter in chapters if chapter.split == split for word in chapter.text.split()]
+        assert sorted(" ".join(passages).split()) == sorted(words)
+        assert split == "train" or " ".join(passages).split() == words
+        assert set(labels.tolist()) == set(range(6))
+        assert np.median([len(passage) for passage in passages]) > 90
+
+
+def test_testaments_are_those_of_the_groups(labelled_text_spec):
+    groups = load_dataset(labelled_text_spec("source: kjv_book_groups", 6)).test
+    testaments = load_dataset(labelled_text_spec("source: kjv_testaments", 2)).test
+    assert (testaments.tokens == groups.tokens).all()
+    assert (testaments.labels == (groups.labels >= 4)).all()
 
 
 def test_max_examples_shortens_training_only(image_spec, text_spec):

@@ -132,6 +132,55 @@ def test_text(tmp_path: Path):
     assert (spec.name, spec.constraints.context_window) == ("my_book", 64)
 
 
+def write_texts(folder: Path) -> None:
+    for number in range(12):
+        for name in ("cat", "dog"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            (folder / name / f"{number}.txt").write_text(f"the {name} sat on mat {number}")
+
+
+def test_a_folder_of_texts_has_counts_and_a_spec_that_loads_it(tmp_path: Path):
+    write_texts(tmp_path / "pets")
+    (tmp_path / "pets" / "cat" / "notes.pdf").write_bytes(b"%PDF")
+    findings = inspect(tmp_path / "pets")
+    assert not findings.problems and not findings.remarks
+    assert "24 texts, not divided" in findings.found[0]
+    assert "texts of 20 to 21 characters" in findings.found[1]
+    assert "2 classes: cat 12, dog 12" in findings.found
+    assert "files passed over because they are no text files: 1, such as notes.pdf" in findings.found
+    spec, dataset = proposed(tmp_path / "pets", tmp_path)
+    assert (spec.name, spec.constraints.context_window, dataset.num_classes) == ("pets", 32, 2)
+
+
+def test_texts_that_are_broken_or_there_twice_are_told(tmp_path: Path):
+    write_texts(tmp_path / "pets")
+    (tmp_path / "pets" / "cat" / "3.txt").write_bytes(b"caf\xe9")
+    (tmp_path / "pets" / "dog" / "4.txt").write_text("the cat sat on mat 5" * 20)
+    (tmp_path / "pets" / "dog" / "5.txt").write_text("the cat sat on mat 5")
+    findings = inspect(tmp_path / "pets")
+    assert len(findings.problems) == 1 and "3.txt: not UTF-8" in findings.problems[0]
+    longer, twice = findings.remarks
+    assert longer.startswith("1 texts are longer than the proposed context_window of 32")
+    assert twice == "the same text in two classes: 1 times, such as cat/5.txt and dog/5.txt"
+
+
+def test_a_table_has_counts_and_a_spec_that_loads_it(tmp_path: Path):
+    rows = [f"the {label} sat on mat {number},{label}" for number in range(12) for label in ("cat", "dog")]
+    (tmp_path / "pets.csv").write_text("\n".join(["text,label", *rows, rows[0]]))
+    findings = inspect(tmp_path / "pets.csv")
+    assert "2 classes: cat 13, dog 12" in findings.found
+    assert findings.remarks == ("1 texts are there more than once; copies may end up in training and test",)
+    _, dataset = proposed(tmp_path / "pets.csv", tmp_path)
+    assert dataset.class_names == ("cat", "dog")
+
+
+def test_a_table_without_the_columns_is_a_problem_that_names_them(tmp_path: Path):
+    (tmp_path / "pets.csv").write_text("a,b\n1,2\n")
+    findings = inspect(tmp_path / "pets.csv")
+    assert findings.proposal is None
+    assert "pets.csv: no column 'text'; found a, b" in findings.problems[0]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

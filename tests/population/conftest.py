@@ -50,6 +50,10 @@ FAMILIES = {
         "text_char_lm.yaml",
         ("constraints.context_window=12", "training.label_smoothing=0.1", *SMALL),
     ),
+    "encoder_transformer": (
+        "text_classification.yaml",
+        ("constraints.context_window=30", "architecture.choices.stride=4", *SMALL),
+    ),
 }
 NUM_STEPS = 30
 WIDTH = 2

@@ -30,8 +30,9 @@ TINY = {  # of each family
     "image": {"d_model": 8, "num_layers": 2, "num_heads": 1, "head_dim": 4, "d_ff": 16},
     "cnn": {"width": 8, "num_layers": 2, "hidden": 12},
     "text": {"d_model": 8, "num_layers": 1, "num_heads": 2, "head_dim": 4, "d_ff": 16},
+    "labelled_text": {"d_model": 8, "num_layers": 2, "num_heads": 2, "head_dim": 4, "d_ff": 16},
 }
-GRID = {"image": {"patch_size": 2}, "cnn": {"stride": 2}, "text": {}}
+GRID = {"image": {"patch_size": 2}, "cnn": {"stride": 2}, "text": {}, "labelled_text": {"stride": 2}}
 NUM_STEPS = 25
 FILES = {
     "image": ("image_digits_demo.yaml", ("training.batch_size=16", "training.augmentation=shift")),
@@ -40,6 +41,7 @@ FILES = {
         "text_char_lm.yaml",
         ("constraints.context_window=16", "training.batch_size=8", "training.label_smoothing=0.1"),
     ),
+    "labelled_text": ("text_classification.yaml", ("training.batch_size=8", "data.max_examples=1000")),
 }
 QUICK = {  # the same programs are compiled again and again
     "JAX_PLATFORMS": "cpu",
@@ -134,8 +136,7 @@ def build(kind: str, folder: Path, *more: str) -> Built:
         flops=1e6,
         validation=modality.metrics(losses[-1], 0.5),
         test={"loss": losses[-1]},
-        baseline_name=modality.baseline(dataset)[0],
-        baseline=modality.baseline(dataset)[1],
+        baselines=modality.baselines(dataset),
         prototype_steps=NUM_STEPS,
         prototype_losses=tuple(losses),
         training_steps=NUM_STEPS,
@@ -217,6 +218,11 @@ def cnn_project(tmp_path_factory: pytest.TempPathFactory) -> Built:
     return build("cnn", tmp_path_factory.mktemp("cnn") / "project")
 
 
+@pytest.fixture(scope="session")
+def labelled_text_project(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    return build("labelled_text", tmp_path_factory.mktemp("labelled_text") / "project")
+
+
 @pytest.fixture(scope="session", params=TINY)
 def project(request: pytest.FixtureRequest) -> Built:
     return request.getfixturevalue(f"{request.param}_project")
@@ -296,5 +302,36 @@ def text_results(text_project: Built) -> dict[str, Result]:
             "empty": ["infer.py", "--prompt", ""],
             "cold": [*ask, "--temperature", "-1"],
             "fresh": ["train.py", "--fresh-weights", "1", "--steps", "2", "--out", "fresh"],
+        },
+    )
+
+
+@pytest.fixture(scope="session")
+def labelled_text_results(labelled_text_project: Built) -> dict[str, Result]:
+    """Everything that the tests want to see of the commands of the project for labelled texts."""
+    folder, outside = labelled_text_project.folder, labelled_text_project.folder.parent
+    (outside / "latin.txt").write_bytes("gr\xfc\xdfe".encode("latin-1"))
+    (outside / "empty.txt").write_text(" \n")
+    text = (folder / "example.txt").read_text()
+    script = (
+        "import io, sys, types, infer\n"
+        f"sys.stdin = types.SimpleNamespace(buffer=io.BytesIO({text.encode()!r}))\n"
+        "sys.argv = ['infer.py', '-']\n"
+        "infer.main()\n"
+    )
+    (outside / "stdin.py").write_text(script)
+    return run_all(
+        folder,
+        read_me(folder)
+        | {
+            "text": ["infer.py", "--text", text],
+            "stdin": ["../stdin.py"],
+            "long": ["infer.py", "--text", "word " * 1000 + "\u00df"],
+            "foreign": ["infer.py", "--text", "stra\u00dfe"],
+            "nothing": ["infer.py"],
+            "both": ["infer.py", "example.txt", "--text", "word"],
+            "missing": ["infer.py", "nowhere.txt"],
+            "latin": ["infer.py", "../latin.txt"],
+            "empty": ["infer.py", "../empty.txt"],
         },
     )

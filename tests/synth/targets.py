@@ -119,6 +119,29 @@ def text_target(*overrides: str) -> Target:
     )
 
 
+def encoder_params(sizes: Mapping[str, int], vocabulary: int, neighbours: int, positions: int, num_classes: int) -> int:
+    """Counted by hand, like `decoder_params`; a character is 16 numbers wide."""
+    width, heads = sizes["d_model"], sizes["num_heads"] * sizes["head_dim"]
+    layer = width * (4 * heads + 2 * sizes["d_ff"] + 2)
+    return 16 * (vocabulary + neighbours * width) + width * (positions + num_classes + 1) + sizes["num_layers"] * layer
+
+
+def labelled_text_target(*overrides: str) -> Target:
+    """A network as large as BERT-Base (Devlin et al., 2019) for 32,000 tokens; the prototype reads 18 characters."""
+    large = {"d_model": 768, "num_layers": 12, "num_heads": 12, "head_dim": 64, "d_ff": 3072}
+    small = {"d_model": 16, "num_layers": 2, "num_heads": 2, "head_dim": 8, "d_ff": 32}
+    more = ("constraints.context_window=18", "training.batch_size=16", "training.steps=40", *overrides)
+    return make_target(
+        "text_classification.yaml",
+        more,
+        family="encoder_transformer",
+        grid=({"stride": 4}, {"stride": 4}),
+        sizes=(large, small),
+        fixed={"vocabulary": 32000, "context": 2048, "num_classes": 100},
+        params=(encoder_params(large, 32000, 8, 512, 100), encoder_params(small, 64, 8, 5, 6)),
+    )
+
+
 def cnn_target(*overrides: str) -> Target:
     """A network of 1.9 billion parameters for 224 x 224 colour pixels; the prototype reads 8 x 8 grey ones."""
     large, small = {"width": 1024, "num_layers": 50, "hidden": 2048}, {"width": 8, "num_layers": 2, "hidden": 12}

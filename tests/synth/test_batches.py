@@ -53,6 +53,16 @@ def test_every_example_is_reached_evenly():
     assert (abs(np.bincount(drawn, minlength=10) - 1000) < 150).all()  # five standard deviations of a binomial: 150
 
 
+def test_labelled_texts_keep_their_labels_and_are_read_up_to_the_context():
+    short = program("text_classification.yaml", "constraints.context_window=8")
+    tokens = np.arange(10, dtype=np.uint8)[:, None] * 20 + np.arange(12, dtype=np.uint8)
+    batch, labels = short.train_batch(tokens, np.arange(10), 3)
+    assert batch.shape == (short.BATCH_SIZE, 8) and batch.dtype == np.int32
+    assert (batch == tokens[labels, :8]).all()
+    assert (short.train_batch(tokens, np.arange(10), 3)[1] == labels).all()
+    assert (short.train_batch(tokens, np.arange(10), 4)[1] != labels).any()
+
+
 def test_targets_are_the_inputs_one_token_later_and_reach_both_ends(text: ModuleType):
     tokens = np.arange(12, dtype=np.uint8)
     batches = [text.train_batch(tokens, step) for step in range(20)]

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import pytest
 
-from metagen_jax.data import ImageDataset, TextDataset
+from metagen_jax.data import ImageDataset, LabelledTextDataset, TextDataset
 from metagen_jax.population.checkpoints import save_weights
 from metagen_jax.synth import documents
 from metagen_jax.synth.architecture import Blueprint
@@ -28,7 +28,7 @@ LARGE = {
     "image": {"d_model": 16384, "num_layers": 128, "num_heads": 128, "head_dim": 1024, "d_ff": 65536},
     "cnn": {"width": 16384, "num_layers": 128, "hidden": 65536},
 }
-LARGE["text"] = LARGE["image"]
+LARGE["text"] = LARGE["labelled_text"] = LARGE["image"]
 HOSTILE = "\"\"\"'''\\\n{{ 7 * 7 }} {% raw %} `x` | <script>alert(1)</script>\x1b[31m\u202e # __import__('os')"
 
 
@@ -53,7 +53,7 @@ def test_every_command_of_the_readme_works_where_metagen_jax_cannot_be_imported(
 
 def test_its_own_tests_pass_and_none_is_skipped(project, request):
     out = results_of(project, request)["-m pytest test_project.py"].out
-    assert re.search(r"^=* ?[45] passed in", out, re.M), out
+    assert re.search(r"^=* ?[456] passed in", out, re.M), out
 
 
 def test_prototype_mode_lands_on_the_recorded_curve(project, request):
@@ -131,6 +131,44 @@ def test_wrong_input_to_the_image_project_gives_one_message_and_exit_code_2(imag
     assert result.out == ""
 
 
+def test_a_text_gives_the_same_labels_from_a_file_an_argument_and_stdin(labelled_text_results, labelled_text_project):
+    answers = {
+        command: labelled_text_results[command].out.split(": ", 1)
+        for command in ("infer.py example.txt", "text", "stdin")
+    }
+    assert [name for name, _ in answers.values()] == ["example.txt", "text", "-"]
+    (labels,) = {labels for _, labels in answers.values()}
+    names = labelled_text_project.prepared.dataset.class_names
+    answered = re.findall(r"([\w ]+) \((\S+)%\)", labels)
+    assert len(answered) == 3
+    assert {name.strip() for name, _ in answered} <= set(names)
+    shares = [float(share) for _, share in answered]
+    assert shares == sorted(shares, reverse=True)
+
+
+def test_what_is_cut_of_a_text_or_read_as_unknown_is_said(labelled_text_results):
+    assert labelled_text_results["long"].err == "text: read up to character 256 of 5001\n"
+    assert labelled_text_results["foreign"].err == "text: read ['\u00df'] as unknown\n"
+    assert labelled_text_results["foreign"].code in (0, None)
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("nothing", "give files, or - for stdin, or --text"),
+        ("both", "and not both"),
+        ("missing", "nowhere.txt: cannot be read (No such file"),
+        ("latin", "../latin.txt: not UTF-8"),
+        ("empty", "../empty.txt: there is no text in it"),
+    ],
+)
+def test_wrong_input_to_the_project_for_labelled_texts_is_one_message_with_code_2(labelled_text_results, command, says):
+    result = labelled_text_results[command]
+    assert result.code == 2
+    assert says in result.err
+    assert result.out == ""
+
+
 @pytest.mark.parametrize(
     ("command", "says"), [("foreign", "['#', 'ß']"), ("empty", "--prompt is empty"), ("cold", "0 or more")]
 )
@@ -196,14 +234,14 @@ def test_its_code_passes_ruff_with_the_default_settings(project, tmp_path, choic
 
 def test_code_does_not_depend_on_what_a_user_wrote(project, tmp_path):
     dataset = dataclasses.replace(project.prepared.dataset, name=HOSTILE, notes=(HOSTILE,))
-    if isinstance(dataset, ImageDataset):
+    if isinstance(dataset, ImageDataset | LabelledTextDataset):
         dataset = dataclasses.replace(dataset, class_names=tuple(f"{HOSTILE}{i}" for i in range(dataset.num_classes)))
     facts = dataclasses.replace(
         project.facts, description=HOSTILE, domain=HOSTILE, samples=((HOSTILE, HOSTILE), ("```", "~~~"))
     )
     hostile = contents(project.write(tmp_path / "hostile", dataset=dataset, facts=facts))
     harmless = contents(project.write(tmp_path / "harmless"))
-    code = [name for name in harmless if name.endswith((".py", ".txt", ".toml"))]
+    code = [name for name in harmless if name.endswith((".py", "requirements.txt", ".toml"))]
     assert len(code) == 9
     assert {name: hostile[name] for name in code} == {name: harmless[name] for name in code}
     documents = {name: hostile[name].decode() for name in ("README.md", "MODEL_CARD.md")}
@@ -250,8 +288,8 @@ def test_the_documents_give_the_measured_numbers(project):
     for name in ("README.md", "MODEL_CARD.md"):
         text = (project.folder / name).read_text()
         assert f"{project.facts.params:,} parameters" in text
-        for value in (*project.facts.validation.values(), *project.facts.baseline.values()):
-            assert f"{value:.4f}" in text
+        for metrics in (project.facts.validation, *project.facts.baselines.values()):
+            assert all(f"{value:.4f}" in text for value in metrics.values())
 
 
 def test_the_curve_is_the_one_that_was_recorded(project):

@@ -23,6 +23,8 @@ from tests.runs import ROOT
 IMAGE = ROOT / "specs" / "image_digits_demo.yaml"
 CNN = ROOT / "specs" / "image_digits_cnn.yaml"
 TEXT = ROOT / "specs" / "text_char_lm.yaml"
+LABELLED_TEXT = ROOT / "specs" / "text_classification.yaml"
+FAMILIES = {"vit": IMAGE, "cnn": CNN, "decoder_transformer": TEXT, "encoder_transformer": LABELLED_TEXT}
 LATENCY_MS = 0.1
 FEW_LENGTHS = "architecture.choices={d_model: [16, 32, 48], num_layers: [1, 3], num_heads: [1, 3], head_dim: [8, 16], d_ff: [32, 96]}"
 CHOICES = "architecture.choices={{norm: [rms, layer], {width}: [8, 20], num_layers: [1, 3]}}"
@@ -32,7 +34,7 @@ def space_of(spec: Path, *overrides: str) -> SearchSpace:
     return prepare(load_spec(spec, overrides)).space
 
 
-@pytest.fixture(scope="module", params=[IMAGE, CNN, TEXT], ids=["vit", "cnn", "decoder_transformer"])
+@pytest.fixture(scope="module", params=FAMILIES.values(), ids=FAMILIES)
 def space(request: pytest.FixtureRequest) -> SearchSpace:
     return space_of(request.param, CHOICES.format(width="width" if request.param == CNN else "d_model"))
 

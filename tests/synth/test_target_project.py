@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from metagen_jax.data import ImageDataset
+from metagen_jax.data import ImageDataset, LabelledTextDataset
 from metagen_jax.synth import codegen, documents
 from metagen_jax.synth.architecture import Blueprint
 from tests.synth.conftest import QUICK, Result, read_me, run_all
-from tests.synth.targets import NUMBERS, Target, cnn_target, image_target, text_target
+from tests.synth.targets import NUMBERS, Target, cnn_target, image_target, labelled_text_target, text_target
 from tests.synth.test_project import HOSTILE, contents
 
-KINDS = {"text": text_target, "image": image_target, "cnn": cnn_target}
+KINDS = {"text": text_target, "image": image_target, "cnn": cnn_target, "labelled_text": labelled_text_target}
 VARIANTS = [  # norm, activation, label smoothing, augmentation, schedule, precision
     ("rms", "gelu", 0.0, "none", "cosine", "float32"),
     ("layer", "silu", 0.15000000000000002, "shift", "constant", "bfloat16"),
@@ -364,7 +364,7 @@ def varied(written: Written, choices: tuple, sizes: dict[str, int] | None) -> di
         training = dataclasses.replace(
             scale.training,
             label_smoothing=smoothing,
-            augmentation=augmentation if written.kind != "text" else "none",
+            augmentation="none" if written.kind.endswith("text") else augmentation,
             schedule=schedule,
             precision=precision,
         )
@@ -399,11 +399,11 @@ def test_its_model_has_the_text_of_the_prototypes_but_for_the_sizes(written):
 def test_text_that_a_user_wrote_stays_out_of_the_code(written, tmp_path):
     target = written.target
     dataset = dataclasses.replace(target.dataset, name=HOSTILE)
-    if isinstance(dataset, ImageDataset):
+    if isinstance(dataset, ImageDataset | LabelledTextDataset):
         dataset = dataclasses.replace(dataset, class_names=tuple(f"{HOSTILE}{i}" for i in range(dataset.num_classes)))
     facts = dataclasses.replace(target.facts, description=HOSTILE)
     hostile = contents(target.write(tmp_path / "winner", dataset=dataset, facts=facts))
-    code = {name for name in hostile if name.endswith((".py", ".txt", ".toml"))}
+    code = {name for name in hostile if name.endswith((".py", "requirements.txt", ".toml"))}
     assert len(code) == 15
     assert {name: hostile[name] for name in code} == {name: (written.folder / name).read_bytes() for name in code}
     assert "<script>" not in hostile["README.md"].decode()

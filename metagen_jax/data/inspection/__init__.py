@@ -6,16 +6,23 @@ from pathlib import Path
 
 from metagen_jax.data.inspection.findings import Findings, Proposal
 from metagen_jax.data.inspection.image_folder import inspect_image_folder
+from metagen_jax.data.inspection.labelled_texts import inspect_text_folder, inspect_text_table
 from metagen_jax.data.inspection.npz_file import inspect_npz_file
 from metagen_jax.data.inspection.text_file import inspect_text_file
-from metagen_jax.data.sources.image_folder import PICTURES, is_hidden
+from metagen_jax.data.sources.class_folders import FileKind, is_hidden
+from metagen_jax.data.sources.image_folder import PICTURES
+from metagen_jax.data.sources.text_folder import TEXTS
 from metagen_jax.errors import DataError
 
 INSPECTORS: dict[str, Callable[[Path], Findings]] = {
     "npz": inspect_npz_file,
     "image_folder": inspect_image_folder,
     "text": inspect_text_file,
+    "text_folder": inspect_text_folder,
+    "text_table": inspect_text_table,
 }
+FOLDERS: dict[str, FileKind] = {"image_folder": PICTURES, "text_folder": TEXTS}  # by what is in them, in this order
+SUFFIXES = {".npz": "npz", ".csv": "text_table"}  # of files; any other is a text
 
 __all__ = ["INSPECTORS", "Findings", "Proposal", "inspect", "kind_of"]
 
@@ -40,20 +47,21 @@ def kind_of(path: Path) -> str:
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
     suffix = path.suffix.lower()
-    if suffix in PICTURES:
+    if suffix in PICTURES.suffixes:
         raise DataError(
             f"{path}: a single picture\n  Put pictures into one folder for each class, and name their parent."
         )
-    return "npz" if suffix == ".npz" else "text"
+    return SUFFIXES.get(suffix, "text")
 
 
 def _kind_of_folder(folder: Path) -> str:
     files = [path for path in folder.rglob("*") if path.is_file() and not is_hidden(path, folder)]
     if not files:
         raise DataError(f"{folder}: no files in it")
-    if any(path.suffix.lower() in PICTURES for path in files):
-        return "image_folder"
-    kinds = Counter(path.suffix.lower() or "without an ending" for path in files)
-    found = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(5))
-    remedy = "A folder has to hold pictures; a text is one file, arrays are one .npz file."
+    for name, kind in FOLDERS.items():
+        if any(kind.includes(path, folder) for path in files):
+            return name
+    endings = Counter(path.suffix.lower() for path in files)
+    found = ", ".join(f"{count} {ending}" for ending, count in endings.most_common(5))
+    remedy = "A folder has to hold pictures or text files; a table is one .csv file, arrays are one .npz file."
     raise DataError(f"{folder}: nothing in it that can be trained on ({found})\n  {remedy}")

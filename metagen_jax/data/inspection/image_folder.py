@@ -9,15 +9,11 @@ import numpy as np
 
 from metagen_jax.data import pixels
 from metagen_jax.data.datasets import SPLITS
+from metagen_jax.data.inspection.duplicates import Example, duplicates
 from metagen_jax.data.inspection.findings import Findings, balance, image_proposal
 from metagen_jax.data.inspection.image_shape import proposed_size
-from metagen_jax.data.sources.image_folder import (
-    check_classes,
-    folder_notes,
-    list_pictures,
-    split_folders,
-)
-from metagen_jax.data.sources.request import DataRequest
+from metagen_jax.data.sources.class_folders import list_splits, passed_over
+from metagen_jax.data.sources.image_folder import PICTURES
 from metagen_jax.errors import DataError
 
 
@@ -36,14 +32,12 @@ class _Picture:
 def inspect_image_folder(path: Path) -> Findings:
     """Looks at `<class>/<picture>`, or at such folders inside of `train/`, `validation/` and `test/`."""
     try:
-        folders = split_folders(path)
-        listed = {split: list_pictures(folders[split]) for split in SPLITS if split in folders}
-        check_classes(path, sorted({name for _, name in listed["train"]}), listed)
+        listed = list_splits(path, PICTURES)
     except DataError as error:
         return Findings((), problems=(str(error),))
     pictures, problems = [], []
-    for split, files in listed.items():
-        for file, label in files:
+    for split in SPLITS:
+        for file, label in listed.get(split, ()):
             try:
                 pictures.append(_read(file, split, label))
             except DataError as error:
@@ -51,13 +45,14 @@ def inspect_image_folder(path: Path) -> Findings:
     if not pictures:
         return Findings((), problems=tuple(problems))
     is_gray = all(picture.is_gray for picture in pictures)
-    others = folder_notes(DataRequest(path), listed, 1 if is_gray else 3)[1:]
     counts = Counter(picture.label for picture in pictures if picture.split == "train")
     classes, remarks = balance(dict(sorted(counts.items())))
     sizes = Counter(picture.shape for picture in pictures)
-    found = (_splits(pictures), _sizes(sizes, is_gray), *classes, *others)
+    found = (_splits(pictures), _sizes(sizes, is_gray), *classes, *passed_over(path, listed, PICTURES))
     proposal = image_proposal(len(counts), sum(counts.values()), proposed_size(sizes))
-    return Findings(found, (*remarks, *_duplicates(path, pictures)), tuple(problems), proposal)
+    return Findings(
+        found, (*remarks, *duplicates(_examples(path, pictures), "picture", "pictures")), tuple(problems), proposal
+    )
 
 
 def _read(file: Path, split: str, label: str) -> _Picture:
@@ -84,27 +79,5 @@ def _sizes(sizes: Counter[tuple[int, int]], is_gray: bool) -> str:
     return f"{'all gray' if is_gray else 'in colour'}, {span}; most often {width} x {height}"
 
 
-def _duplicates(root: Path, pictures: list[_Picture]) -> list[str]:
-    """What the same picture in several places does to a result."""
-    first: dict[str, _Picture] = {}
-    repeated, contradictions, leaks = 0, [], []
-    for picture in pictures:
-        known = first.setdefault(picture.digest, picture)
-        if known is picture:
-            continue
-        repeated += 1
-        pair = f"{known.path.relative_to(root)} and {picture.path.relative_to(root)}"
-        if known.label != picture.label:
-            contradictions.append(pair)
-        if known.split != picture.split:
-            leaks.append(pair)
-    remarks = []
-    if contradictions:
-        remarks.append(f"the same picture in two classes: {len(contradictions)} times, such as {contradictions[0]}")
-    if leaks:
-        told = f"the same picture in two splits: {len(leaks)} times, such as {leaks[0]}"
-        remarks.append(f"{told}; results on the test would look better than they are")
-    others = repeated - len(set(contradictions) | set(leaks))
-    if others > 0:
-        remarks.append(f"{others} pictures are there more than once; copies may end up in training and test")
-    return remarks
+def _examples(root: Path, pictures: list[_Picture]) -> list[Example]:
+    return [Example(str(each.path.relative_to(root)), each.split, each.label, each.digest) for each in pictures]

@@ -13,8 +13,9 @@ class DataRequest:
       image_size: side of the square to which images are resized; None keeps the size that they have.
       channels: 1 for gray, 3 for RGB, 4 for RGBA; None keeps what the images have.
       validation_fraction, test_fraction: shares of the data, where the data do not come divided.
-      max_examples: keeps at most so many training images, or training characters of a text.
-      context_window: how many characters a text model reads; each split has to hold one window and its next character.
+      max_examples: keeps at most so many training examples; of one text, training characters.
+      context_window: how many characters a text model reads; of one text, each split has to hold one window and its next
+        character.
     """
 
     path: Path

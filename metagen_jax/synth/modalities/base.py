@@ -7,10 +7,8 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from metagen_jax.data import ImageDataset, TextDataset
+from metagen_jax.data import Dataset
 from metagen_jax.spec import ModelSpec
-
-Dataset = ImageDataset | TextDataset
 
 
 class Array(NamedTuple):
@@ -92,6 +90,7 @@ class Family:
       parallel: axes that a large network may be divided along over several devices.
       anchors: lengths of large networks that are known to work, smallest first; lengths in between are searched too.
       causal: whether a position may only look back.
+      padded: whether inputs are filled up to one length with a token, 0, that no position may look at.
       grid: how it divides an image; None if it reads no images.
     """
 
@@ -105,6 +104,7 @@ class Family:
     parallel: tuple[str, ...]
     anchors: tuple[Mapping[str, int], ...]
     causal: bool = False
+    padded: bool = False
     grid: Grid | None = None
 
 
@@ -131,7 +131,9 @@ class Modality(abc.ABC):
     task_type: ClassVar[str]
     families: ClassVar[Mapping[str, Family]]
     recipe_fragments: ClassVar[tuple[str, ...]]  # optimiser, loss and batches of the training program
+    recipe_words: ClassVar[Mapping[str, str]] = {}  # that these are rendered with
     evaluation_batch_size: ClassVar[int]
+    try_it: ClassVar[str]  # a command that uses a trained project
     search_examples: ClassVar[int | None]  # how much of the validation split the search looks at; None: all
 
     @abc.abstractmethod
@@ -181,5 +183,5 @@ class Modality(abc.ABC):
         """What is reported, from mean cross-entropy in nats and the share of right answers."""
 
     @abc.abstractmethod
-    def baseline(self, dataset: Dataset) -> tuple[str, dict[str, float]]:
-        """The name and the validation metrics of the simplest thing that works."""
+    def baselines(self, dataset: Dataset) -> dict[str, dict[str, float]]:
+        """The validation metrics of the simplest things that work, by name."""

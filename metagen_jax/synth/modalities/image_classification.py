@@ -11,6 +11,7 @@ from metagen_jax.errors import DataError
 from metagen_jax.spec import ModelSpec
 from metagen_jax.synth.modalities.base import STRUCTURE, Array, Dataset, Dimension, Family, Field, Grid, Modality
 from metagen_jax.synth.modalities.cnn import CNN
+from metagen_jax.synth.modalities.parts import MAJORITY
 from metagen_jax.synth.modalities.transformer import ANCHORS, BLOCK_FRAGMENTS, DIMENSIONS, PARALLEL, PARAMETER, WIDTH
 
 VIT = Family(
@@ -40,7 +41,14 @@ class ImageClassification(Modality):
         "fragments/losses/classification.py.j2",
         "fragments/data/image_batches.py.j2",
     )
+    recipe_words: ClassVar = {
+        "inputs": "images",
+        "shape": "(B, H, W, C) uint8",
+        "read": "images / 255.0",
+        "one": "image",
+    }
     evaluation_batch_size = 128
+    try_it = "python infer.py example.png"
     search_examples = None
 
     def fixed_fields(self, spec: ModelSpec, dataset: Dataset) -> tuple[Field, ...]:
@@ -96,9 +104,9 @@ class ImageClassification(Modality):
     def metrics(self, loss: float, accuracy: float) -> dict[str, float]:
         return {"loss": loss, "accuracy": accuracy}
 
-    def baseline(self, dataset: Dataset) -> tuple[str, dict[str, float]]:
+    def baselines(self, dataset: Dataset) -> dict[str, dict[str, float]]:
         assert isinstance(dataset, ImageDataset)
-        return "always the most frequent class", {"accuracy": majority_accuracy(dataset)}
+        return {MAJORITY: {"accuracy": majority_accuracy(dataset)}}
 
 
 def _grid(family: Family) -> Grid:

@@ -13,3 +13,5 @@ NORM = "fragments/norms/{norm}.py.j2"
 
 WEIGHT_DECAY = Dimension("weight_decay", HYPERPARAMETER, (0.0, 0.01, 0.05, 0.1), "decoupled, on matrices only")
 WARMUP_STEPS = Dimension("warmup_steps", HYPERPARAMETER, (10, 20, 40), "steps to the peak")
+
+MAJORITY = "always the most frequent class"  # the name of a baseline

@@ -40,6 +40,7 @@ class TextGeneration(Modality):
         "fragments/data/text_batches.py.j2",
     )
     evaluation_batch_size = 32
+    try_it = 'python infer.py --prompt "In the"'
     search_examples = 128  # windows; the finalists are scored on all of them
 
     def fixed_fields(self, spec: ModelSpec, dataset: Dataset) -> tuple[Field, ...]:
@@ -86,6 +87,6 @@ class TextGeneration(Modality):
     def metrics(self, loss: float, accuracy: float) -> dict[str, float]:
         return {"loss": loss, "bits_per_character": loss / math.log(2), "accuracy": accuracy}
 
-    def baseline(self, dataset: Dataset) -> tuple[str, dict[str, float]]:
+    def baselines(self, dataset: Dataset) -> dict[str, dict[str, float]]:
         assert isinstance(dataset, TextDataset)
-        return "bigram counts", {"bits_per_character": bigram_bits_per_character(dataset)}
+        return {"bigram counts": {"bits_per_character": bigram_bits_per_character(dataset)}}

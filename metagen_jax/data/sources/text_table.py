@@ -1,0 +1,58 @@
+"""A table of texts and their labels, as comma-separated values."""
+
+import csv
+import io
+import sys
+from pathlib import Path
+
+from metagen_jax.data.datasets import LabelledTextDataset
+from metagen_jax.data.sources.labelled_texts import divided
+from metagen_jax.data.sources.request import DataRequest
+from metagen_jax.data.sources.text_file import read_text
+from metagen_jax.errors import DataError
+
+COLUMNS = ("text", "label")
+
+
+def read_text_table(request: DataRequest) -> LabelledTextDataset:
+    """Reads a CSV file in UTF-8 with the columns `text` and `label`; other columns are passed over."""
+    rows, notes = read_rows(request.path)
+    return divided(request, {"train": rows}, notes)
+
+
+def read_rows(path: Path) -> tuple[list[tuple[str, str]], list[str]]:
+    """Returns the text and the label of every row, and notes on what was changed or passed over.
+
+    Raises:
+      DataError: a column is missing, a row has no text or no label, or there is one label only.
+    """
+    content, notes = read_text(path)
+    csv.field_size_limit(sys.maxsize)  # a text may be longer than the 128 kB of the default
+    table = csv.DictReader(io.StringIO(content), strict=True)
+    try:
+        columns = list(table.fieldnames or ())
+        rows = [(number, row) for number, row in enumerate(table, start=1)]
+    except csv.Error as error:
+        found = f"cannot be read as CSV after line {table.line_num} ({error})"
+        raise DataError(f"{path}: {found}\n  Write quotes in a text twice, and the text in quotes.") from error
+    for column in COLUMNS:
+        if column not in columns:
+            found = ", ".join(columns) or "nothing"
+            remedy = "The first line has to name the columns, parted by commas: text,label."
+            raise DataError(f"{path}: no column '{column}'; found {found}\n  {remedy}")
+    others = [name for name in columns if name not in COLUMNS]
+    if others:
+        notes.append(f"columns passed over: {len(others)}, such as {others[0]}")
+    cells = [_cells(path, number, row) for number, row in rows]
+    labels = sorted({label for _, label in cells})
+    if len(labels) < 2:
+        known = f"one label only, '{labels[0]}'" if labels else "no rows"
+        raise DataError(f"{path}: {known}\n  To classify, it takes two labels or more.")
+    return cells, notes
+
+
+def _cells(path: Path, number: int, row: dict[str, str | None]) -> tuple[str, str]:
+    text, label = ((row[column] or "").strip() for column in COLUMNS)
+    if not text or not label:
+        raise DataError(f"{path}: row {number} has no {'label' if text else 'text'}\n  Fill it in, or remove the row.")
+    return text, label

@@ -1,0 +1,153 @@
+"""What the templates of a project read of its data: one function for each kind of dataset."""
+
+import functools
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from typing import Any
+
+from metagen_jax.data import Dataset, ImageDataset, LabelledTextDataset, TextDataset
+from metagen_jax.synth.documents import (
+    EXAMPLE_TEXT,
+    PICTURE_MODES,
+    data_card,
+    example_counts,
+    example_file,
+    quoted_prompt,
+)
+from metagen_jax.synth.markdown import fence, inline
+
+PICTURE_KINDS = {"L": "grey", "LA": "grey with transparency", "RGB": "colour", "RGBA": "colour with transparency"}
+DARK = 85  # mean of the training images, of 255, below which they are called light on dark
+MOST_LABELS = 30  # that are listed
+LABELS_FILE = ("labels.json", "the names of the labels")
+UNCALIBRATED = "Its probabilities have not been calibrated, and it has not been examined for bias."
+
+Samples = tuple[tuple[str, str], ...]
+
+
+@functools.singledispatch
+def data_context(dataset: Dataset, lengths: Mapping[str, int], samples: Samples) -> dict[str, Any]:
+    """Nothing in it that goes into Python was written by a user.
+
+    Args:
+      lengths: of the axes that data and spec decide.
+      samples: inputs and answers of the model.
+    """
+    raise TypeError(f"{type(dataset).__name__} is no dataset.")
+
+
+@data_context.register
+def _(dataset: ImageDataset, lengths: Mapping[str, int], samples: Samples) -> dict[str, Any]:
+    size, _, channels = dataset.image_shape
+    mode = PICTURE_MODES.get(channels)
+    example = example_file(channels)
+    alpha = mode in ("LA", "RGBA")
+    colours = dataset.train.images[..., :-1] if alpha else dataset.train.images
+    kind = PICTURE_KINDS[mode] if mode else f"{channels} values each"
+    pillow = [("pillow", metadata.version("pillow"))] if mode else []
+    return {
+        "further_packages": pillow,
+        "train_arguments": "images, labels",
+        "train_values": "*train_data",
+        "has_windows": False,
+        "picture_mode": mode,
+        "array_input": mode is None,
+        "alpha": alpha,
+        "dark": float(colours.mean()) < DARK,
+        "image_size": size,
+        "example_file": example,
+        "example_noun": "image",
+        "infer_command": f"python infer.py {example}",
+        "samples": [(inline(question), inline(answer)) for question, answer in samples],
+        "data_arrays": "train_images and train_labels, the same for validation and test, and class_names",
+        "data_card": data_card(
+            dataset,
+            f"{example_counts(dataset)} images. {size} x {size} pixels, {kind}. Labels: {_listed(dataset.class_names)}.",
+        ),
+        "intended": (
+            "For naming what an image of this kind shows, for learning how such a network works, and as a starting "
+            "point for other data. Not for decisions about people, health or safety."
+        ),
+        "limits": [
+            f"It always answers with one of its {dataset.num_classes} labels, also when the image shows something else.",
+            f"It was trained on {len(dataset.train):,} images; others that differ in framing, background or lighting "
+            "will be recognised less well.",
+            UNCALIBRATED,
+        ],
+        "data_files": [LABELS_FILE, (example, "the first image of the test data, to try it with")],
+    }
+
+
+@data_context.register
+def _(dataset: TextDataset, lengths: Mapping[str, int], samples: Samples) -> dict[str, Any]:
+    context = lengths["context"]
+    return {
+        "further_packages": [],
+        "train_arguments": "tokens",
+        "train_values": "train_data",
+        "has_windows": True,
+        "context": context,
+        "vocabulary_size": len(dataset.vocabulary),
+        "example_noun": f"window of {context} characters",
+        "infer_command": f"python infer.py --prompt {quoted_prompt(dataset)}",
+        "fenced_samples": [(fence(prompt), fence(answer)) for prompt, answer in samples],
+        "data_arrays": "train_tokens, validation_tokens, test_tokens and vocabulary",
+        "data_card": data_card(
+            dataset, f"{example_counts(dataset)} characters, {len(dataset.vocabulary)} different ones."
+        ),
+        "intended": (
+            "For continuing texts of this kind, for learning how a language model works, and as a starting point for "
+            "other texts. Not a source of facts or advice."
+        ),
+        "limits": [
+            f"It sees the last {context} characters and nothing before them, so it loses the thread.",
+            "It imitates the training text, errors and prejudice included, and may repeat passages of it word for word.",
+            "What it writes is not meant to be true.",
+            f"It knows {len(dataset.vocabulary)} characters and refuses a prompt with any other.",
+        ],
+        "data_files": [("vocabulary.json", "the characters; the position of each is its token")],
+    }
+
+
+@data_context.register
+def _(dataset: LabelledTextDataset, lengths: Mapping[str, int], samples: Samples) -> dict[str, Any]:
+    context = lengths["context"]
+    return {
+        "further_packages": [],
+        "train_arguments": "tokens, labels",
+        "train_values": "*train_data",
+        "has_windows": False,
+        "context": context,
+        "vocabulary_size": len(dataset.vocabulary),
+        "example_file": EXAMPLE_TEXT,
+        "example_noun": f"text of {context} characters",
+        "infer_command": f"python infer.py {EXAMPLE_TEXT}",
+        "fenced_samples": [(fence(text), inline(answer)) for text, answer in samples],
+        "data_arrays": "train_tokens and train_labels, the same for validation and test, class_names\nand vocabulary",
+        "data_card": data_card(
+            dataset,
+            f"{example_counts(dataset)} texts, of {len(dataset.vocabulary)} different characters. "
+            f"Labels: {_listed(dataset.class_names)}.",
+        ),
+        "intended": (
+            "For naming what kind a text like these is of, for learning how such a network works, and as a starting "
+            "point for other texts. Not for decisions about people, health or safety."
+        ),
+        "limits": [
+            f"It always answers with one of its {dataset.num_classes} labels, also when none of them fits.",
+            f"It reads the first {context} characters of a text and nothing after them.",
+            f"It knows the {len(dataset.vocabulary)} characters of its training texts; any other is read as unknown, "
+            "which it was not trained with.",
+            UNCALIBRATED,
+        ],
+        "data_files": [
+            LABELS_FILE,
+            ("vocabulary.json", "the characters; the token of each is its position plus 2"),
+            (EXAMPLE_TEXT, "the first text of the test data, to try it with"),
+        ],
+    }
+
+
+def _listed(class_names: Sequence[str]) -> str:
+    names = ", ".join(inline(name) for name in class_names[:MOST_LABELS])
+    return f"{names} and {len(class_names) - MOST_LABELS} more" if len(class_names) > MOST_LABELS else names
