@@ -101,8 +101,11 @@ def _scale(axes: Axes, which: str, values: list[float], name: str) -> None:
 
 
 def _sizes(winner: dict[str, Any]) -> str:
-    sizes = winner["sizes"]
-    return ", ".join(f"{title} {sizes[axis]}" for axis, title in SIZES.items() if axis in sizes)
+    """Of several levels, the lengths stand side by side: `width 16-24-48`."""
+    lengths: dict[str, list[str]] = {}
+    for axis, length in winner["sizes"].items():
+        lengths.setdefault(axis.rstrip("_0123456789"), []).append(str(length))
+    return ", ".join(f"{title} {'-'.join(lengths[axis])}" for axis, title in SIZES.items() if axis in lengths)
 
 
 def _convergence_figure(run: RunData) -> Figure:

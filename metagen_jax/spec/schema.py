@@ -256,7 +256,7 @@ class ArchitectureSection(Section):
         OneOrMore(),
     ] = key(
         (),
-        "The family of architectures: `vit` or `cnn` for images, `decoder_transformer` for text.",
+        "The family of architectures: `vit`, `cnn` or `resnet` for images, `decoder_transformer` for text.",
         "cnn",
         "`vit` for images, `decoder_transformer` for text",
     )

@@ -181,7 +181,7 @@ def _context(
     values = [_values(scale, recipe["constants"]) for scale, recipe in zip(both, recipes, strict=True)]
     models = [_model_context(family, scale) for scale in both]
     numbers = [_number(family, name, value) for name, value in values[0].items()]
-    rules = {family.width: "fsdp"} | dict.fromkeys(family.parallel, "tensor")
+    rules = dict.fromkeys(family.widths, "fsdp") | dict.fromkeys(family.parallel, "tensor")
     if "vocabulary" in target.lengths:
         rules["vocabulary"] = "tensor"
     return {
@@ -194,7 +194,7 @@ def _context(
         "prototype_values": values[1],
         "prototype_fields": models[1]["config_fields"],
         "rules": rules,
-        "fsdp_axes": f"`{family.width}`",
+        "fsdp_axes": _listed([f"`{axis}`" for axis in family.widths]),
         "tensor_axes": _listed([f"`{axis}`" for axis, mesh_axis in rules.items() if mesh_axis == "tensor"]),
         **_example_meshes(target, prototype),
         "eval_examples": modality.search_examples,

@@ -30,6 +30,10 @@ SMALL = (
     "architecture.choices.d_ff=[8, 16, 24]",
     "training.batch_size=8",
 )
+RESNET = (
+    "architecture={family: resnet, choices: {stride: 1, width_1: [4, 8], hidden_1: [4, 8], width_2: [8, 12], hidden_2: [8, 12], "
+    "width_3: [8, 12, 16], hidden_3: [8, 16], num_layers_1: [1, 2], num_layers_2: [1, 2, 3], num_layers_3: [1, 2]}}"
+)
 FAMILIES = {
     "vit": ("image_digits_demo.yaml", ("training.augmentation=shift", *SMALL)),
     "vit with layer norm and silu": (
@@ -43,6 +47,16 @@ FAMILIES = {
             "architecture.choices.num_layers=[1, 2, 3]",
             "architecture.choices.hidden=[8, 16, 24]",
             "training.augmentation=shift",
+            "training.batch_size=8",
+        ),
+    ),
+    "resnet": ("image_digits_cnn.yaml", (RESNET, "training.augmentation=shift", "training.batch_size=8")),
+    "resnet with layer norm and depthwise separable blocks": (
+        "image_digits_cnn.yaml",
+        (
+            RESNET,
+            "architecture.choices.norm=layer",
+            "architecture.choices.block=depthwise_separable",
             "training.batch_size=8",
         ),
     ),
