@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter, ScalarFormatter
 
 from metagen_jax.report.run_data import COSTS, Record, RunData, read_run
+from metagen_jax.synth.architecture import by_name
 
 LABELS = {
     "validation_loss": "validation loss [nats]",
@@ -101,11 +102,8 @@ def _scale(axes: Axes, which: str, values: list[float], name: str) -> None:
 
 
 def _sizes(winner: dict[str, Any]) -> str:
-    """Of several levels, the lengths stand side by side: `width 16-24-48`."""
-    lengths: dict[str, list[str]] = {}
-    for axis, length in winner["sizes"].items():
-        lengths.setdefault(axis.rstrip("_0123456789"), []).append(str(length))
-    return ", ".join(f"{title} {'-'.join(lengths[axis])}" for axis, title in SIZES.items() if axis in lengths)
+    lengths = by_name(winner["sizes"])
+    return ", ".join(f"{title} {lengths[axis]}" for axis, title in SIZES.items() if axis in lengths)
 
 
 def _convergence_figure(run: RunData) -> Figure:

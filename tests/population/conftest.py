@@ -32,7 +32,7 @@ SMALL = (
 )
 RESNET = (
     "architecture={family: resnet, choices: {stride: 1, width_1: [4, 8], hidden_1: [4, 8], width_2: [8, 12], hidden_2: [8, 12], "
-    "width_3: [8, 12, 16], hidden_3: [8, 16], num_layers_1: [1, 2], num_layers_2: [1, 2, 3], num_layers_3: [1, 2]}}"
+    "width_3: [8, 12, 16], hidden_3: [8, 16], num_layers_1: 1, num_layers_2: [1, 2], num_layers_3: [1, 2]}}"
 )
 FAMILIES = {
     "vit": ("image_digits_demo.yaml", ("training.augmentation=shift", *SMALL)),

@@ -21,7 +21,8 @@ from metagen_jax.synth.costs.wide import Wide
 from metagen_jax.synth.costs.work import work_of
 from metagen_jax.synth.named_axes import Leaf
 
-T, U = TypeVar("T"), TypeVar("U")
+T = TypeVar("T")
+U = TypeVar("U")
 FLOAT_BYTES = 4
 OPTIMIZER_ARRAYS = 2  # AdamW keeps two moments of each weight
 
@@ -203,11 +204,12 @@ def build_cost_model(
         raise ValueError("layers are counted by no axis: costs need at least one")
     rulers = rulers_for(tuple(axis for axis in searched if axis not in depths), (*_numbers(program), *fixed))
 
-    def traced(changed: Mapping[str, int]) -> tuple[Trace, Trace]:
+    def traced(changed: dict[str, int]) -> tuple[Trace, Trace]:
         return _traces(program, dict(rulers.lengths) | dict.fromkeys(depths, 2) | changed)
 
     traces = ByDepth(traced({}), {depth: (traced({depth: 1}), traced({depth: 3})) for depth in depths})
     forward, training = traces.map(lambda each: each[0]), traces.map(lambda each: each[1])
+    taken = training.map(lambda each: memory.peaks(each, rulers))
     cached = [leaf for leaf in leaves if causal and leaf.path[-1] in ("key", "value")]
     return CostModel(
         leaves=leaves,
@@ -216,9 +218,9 @@ def build_cost_model(
         predictor=predictor,
         forward=forward.map(lambda each: (work_of(each, rulers).flops,)),
         training=training.map(lambda each: (work_of(each, rulers).flops,)),
-        answering=forward.map(lambda each: memory.peaks(each, rulers)),
-        learning=training.map(lambda each: memory.peaks(each, rulers)),
-        activations=training.map(lambda each: memory.peaks(each, rulers, with_results=False)),
+        answering=forward.map(lambda each: memory.peaks(each, rulers).all),
+        learning=taken.map(lambda each: each.all),
+        activations=taken.map(lambda each: each.without_results),
         batch_bytes=sum(int(np.prod(each.shape)) * each.dtype.itemsize for each in program.batch),
         tallies=forward.map(lambda each: effort.tally(each, rulers)),
     )
