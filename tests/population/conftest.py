@@ -73,6 +73,7 @@ WIDTH = 2
 class Trained:
     """A population after `NUM_STEPS` steps, and all that it takes to repeat it."""
 
+    name: str  # in `FAMILIES`
     prepared: Prepared
     module: ModuleType
     structure: Structure
@@ -119,7 +120,7 @@ def train_family(family: str, *more: str) -> Trained:
     batches = [module.train_batch(*arrays, step) for step in range(NUM_STEPS)]
     population, losses = program.train(program.start(jobs), batches, NUM_STEPS, NUM_STEPS)
     weights = program.weights(population, [job.sizes for job in jobs])
-    return Trained(prepared, module, structure, program, jobs, arrays, validation, losses, population, weights)
+    return Trained(family, prepared, module, structure, program, jobs, arrays, validation, losses, population, weights)
 
 
 def train_alone(trained: Trained, job: Job) -> tuple[np.ndarray, dict[Any, np.ndarray]]:

@@ -73,7 +73,7 @@ class Program:
 
 @dataclasses.dataclass(frozen=True)
 class ByDepth(Generic[T]):
-    """What is counted at several depths; each further layer of a list adds the same.
+    """What is counted at several depths; each further layer of a list adds the same, however deep the others are.
 
     Attributes:
       two: with two layers in each list.
