@@ -65,6 +65,7 @@ FAMILIES = {
         ("constraints.context_window=12", "training.label_smoothing=0.1", *SMALL),
     ),
 }
+SLOW = ("resnet with layer norm and depthwise separable blocks",)  # two minutes
 NUM_STEPS = 30
 WIDTH = 2
 
@@ -92,7 +93,9 @@ class Trained:
         return program.train(program.start(jobs), batches, NUM_STEPS, NUM_STEPS)
 
 
-@pytest.fixture(scope="session", params=FAMILIES)
+@pytest.fixture(
+    scope="session", params=[pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in FAMILIES]
+)
 def trained(request: pytest.FixtureRequest) -> Trained:
     return train_family(request.param)
 
