@@ -84,7 +84,7 @@ def _write_trained(folder: Path, prepared: "Prepared", winner: Winner, costs: Ma
 def _write_target(folder: Path, prepared: "Prepared", winner: Winner, prototype_params: int) -> None:
     spec, space, candidate = prepared.spec, prepared.space, winner.candidate
     target, prototype = candidate.blueprint, candidate.prototype
-    settings = scaling.transferred(target, prototype, space.family.width)
+    settings = scaling.transferred(target, prototype, space.family.widths)
     facts = TargetFacts(
         spec_name=spec.name,
         spec_hash=spec.hash,

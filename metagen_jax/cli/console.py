@@ -13,6 +13,7 @@ from metagen_jax.automl.candidate import FAILED, Candidate
 from metagen_jax.automl.latency import Timing
 from metagen_jax.automl.objectives import value
 from metagen_jax.spec import Objective
+from metagen_jax.synth.architecture import by_name
 from metagen_jax.synth.limits import show_rate
 
 UNITS = {"latency_ms": "ms predicted", "bits_per_character": "bits", "params": "", "flops": ""}
@@ -104,7 +105,7 @@ def front_table(front: Sequence[Candidate], winner: Candidate, objectives: Seque
         arrow = "↓" if objective.direction == "minimize" else "↑"
         unit = UNITS.get(objective.metric, "")
         table.add_column(f"{objective.metric} {arrow}" + (f" [{unit}]" if unit else ""), justify="right")
-    sizes = list(front[0].blueprint.sizes)
+    sizes = list(by_name(front[0].blueprint.sizes))
     for name in (*sizes, "learning rate"):
         table.add_column(name, justify="right")
     for candidate in front:
@@ -113,7 +114,7 @@ def front_table(front: Sequence[Candidate], winner: Candidate, objectives: Seque
             "*" if candidate.number == winner.number else "",
             str(candidate.number),
             *(f"{number:,.0f}" if number >= 1000 else f"{number:.4g}" for number in numbers),
-            *(str(candidate.blueprint.sizes[name]) for name in sizes),
+            *by_name(candidate.blueprint.sizes).values(),
             f"{candidate.blueprint.hyperparameters['learning_rate']:g}",
         )
     return table

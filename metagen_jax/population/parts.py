@@ -58,7 +58,7 @@ class _Module:
 
     def build(self, values: Sequence[Any], sizes: Mapping[str, jax.Array]) -> Any:
         params = [(path, param.replace(value)) for (path, param), value in zip(self._params, values, strict=True)]
-        numbers = [(path, size.replace(sizes[str(path[-1])])) for path, size in self._sizes]
+        numbers = [(path, size.replace(sizes[size.get_metadata("axis")])) for path, size in self._sizes]
         return nnx.merge(self._graph, nnx.from_flat_state(params), nnx.from_flat_state(numbers))
 
 

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter, ScalarFormatter
 
 from metagen_jax.report.run_data import COSTS, Record, RunData, read_run
+from metagen_jax.synth.architecture import by_name
 
 LABELS = {
     "validation_loss": "validation loss [nats]",
@@ -101,8 +102,8 @@ def _scale(axes: Axes, which: str, values: list[float], name: str) -> None:
 
 
 def _sizes(winner: dict[str, Any]) -> str:
-    sizes = winner["sizes"]
-    return ", ".join(f"{title} {sizes[axis]}" for axis, title in SIZES.items() if axis in sizes)
+    lengths = by_name(winner["sizes"])
+    return ", ".join(f"{title} {lengths[axis]}" for axis, title in SIZES.items() if axis in lengths)
 
 
 def _convergence_figure(run: RunData) -> Figure:

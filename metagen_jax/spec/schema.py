@@ -273,7 +273,7 @@ class ArchitectureSection(Section):
         OneOrMore(),
     ] = key(
         (),
-        "The family of architectures: `vit` or `cnn` for images, `decoder_transformer` to continue a text, "
+        "The family of architectures: `vit`, `cnn` or `resnet` for images, `decoder_transformer` to continue a text, "
         "`encoder_transformer` to label texts.",
         "cnn",
         "the first of these for the task",

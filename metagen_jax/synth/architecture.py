@@ -7,6 +7,19 @@ from collections.abc import Mapping
 from typing import Any
 
 
+def by_name(sizes: Mapping[str, int]) -> dict[str, str]:
+    """Lengths of axes as text; those that each level has of its own stand side by side.
+
+    Examples:
+      >>> by_name({"width_1": 12, "hidden_1": 8, "width_2": 24, "hidden_2": 16})
+      {'width': '12-24', 'hidden': '8-16'}
+    """
+    lengths: dict[str, list[str]] = {}
+    for axis, length in sizes.items():
+        lengths.setdefault(axis.rstrip("_0123456789"), []).append(str(length))
+    return {name: "-".join(of_levels) for name, of_levels in lengths.items()}
+
+
 @dataclasses.dataclass(frozen=True)
 class Blueprint:
     """One concrete network: what its text says, how large it is, how it is trained.

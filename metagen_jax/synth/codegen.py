@@ -5,7 +5,7 @@ import hashlib
 import pathlib
 import sys
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jinja2
@@ -47,6 +47,8 @@ def model_context(
         "causal": family.causal,
         "padded": family.padded,
         "width_axis": family.width,
+        "widths": family.widths,
+        **_level_context(family),
         "norm_class": NORM_CLASSES[structure["norm"]],
         "activation_function": function,
         "activation_label": label,
@@ -58,6 +60,16 @@ def model_context(
         "model_fragments": [render(fragment.format(**structure), choices) for fragment in family.fragments],
         "model_class": family.model_class,
     }
+
+
+def _level_context(family: Family) -> dict[str, str | Callable[[str], str]]:
+    """How the parts of a level name its axes: `axis(NAME)` is an expression in their text.
+
+    Where there is one level, it is not spoken of; where there are several, every part is told its number.
+    """
+    if family.levels == 1:
+        return {"level_parameter": "", "level_argument": "", "axis": '"{}"'.format}
+    return {"level_parameter": "level: int, ", "level_argument": "level, ", "axis": 'f"{}_{{level}}"'.format}
 
 
 def _precision_context(precision: str) -> dict[str, Any]:

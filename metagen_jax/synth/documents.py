@@ -122,6 +122,16 @@ def quoted_prompt(dataset: TextDataset) -> str:
     return shlex.quote(word or character)
 
 
+def listed(words: list[str]) -> str:
+    """Words as a sentence lists them.
+
+    Examples:
+      >>> listed(["a", "b", "c"])
+      'a, b and c'
+    """
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
 def wrapped(text: str) -> str:
     """Breaks a paragraph into lines that the generated code may have."""
     return textwrap.fill(text, LINE_LENGTH, break_long_words=False, break_on_hyphens=False)

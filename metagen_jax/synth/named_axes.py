@@ -14,7 +14,7 @@ Path = tuple[Any, ...]  # names of attributes and positions in lists
 
 
 class Size(nnx.Variable):
-    """An integer attribute of a module turned into a number of run time."""
+    """An integer attribute of a module turned into a number of run time; its metadata name the `axis`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,9 +123,14 @@ def rescale_to_true_fan_in(leaf: Leaf, value: np.ndarray, sizes: Mapping[str, in
 
 
 def install_sizes(module: nnx.Module, names: frozenset[str]) -> None:
-    """Replaces the integer attributes called like a searched axis by variables, in place, all through the module."""
+    """Replaces the integer attributes that are the length of a searched axis by variables, in place, all through the module.
+
+    Such an attribute is called like its axis, or stands beside it in `size_axes`.
+    """
     for _, node in list(nnx.iter_graph(module)):
         if not isinstance(node, nnx.Module):
             continue
-        for name in names & vars(node).keys():
-            setattr(node, name, nnx.data(Size(jnp.float32(getattr(node, name)))))
+        axes = {name: name for name in vars(node)} | dict(getattr(node, "size_axes", ()))
+        for name, axis in axes.items():
+            if axis in names:
+                setattr(node, name, nnx.data(Size(jnp.float32(getattr(node, name)), axis=axis)))

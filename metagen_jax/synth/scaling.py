@@ -5,6 +5,7 @@ be helped keeps them apart.
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -96,13 +97,14 @@ TRANSFER = (
 )
 
 
-def transferred(target: Blueprint, prototype: Blueprint, width: str) -> dict[str, float]:
+def transferred(target: Blueprint, prototype: Blueprint, widths: Sequence[str]) -> dict[str, float]:
     """The training settings of a target, from those that its prototype was searched with: see `TRANSFER`.
 
     Args:
-      width: the axis of the residual stream.
+      widths: the axes of the residual stream, one a level; of several ratios the geometric mean counts.
     """
-    ratio = prototype.sizes[width] / target.sizes[width]
+    ratios = [prototype.sizes[width] / target.sizes[width] for width in widths]
+    ratio = math.prod(ratios) ** (1 / len(ratios))
     settings = dict(prototype.hyperparameters)
     return settings | {"learning_rate": settings["learning_rate"] * ratio}
 

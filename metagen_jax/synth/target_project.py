@@ -18,6 +18,7 @@ from metagen_jax.synth.documents import (
     PACKAGES,
     example_file,
     is_included,
+    listed,
     provenance,
     quoted_prompt,
     versions_line,
@@ -183,7 +184,7 @@ def _context(
     values = [_values(scale, recipe["constants"]) for scale, recipe in zip(both, recipes, strict=True)]
     models = [_model_context(family, scale) for scale in both]
     numbers = [_number(family, name, value) for name, value in values[0].items()]
-    rules = {family.width: "fsdp"} | dict.fromkeys(family.parallel, "tensor")
+    rules = dict.fromkeys(family.widths, "fsdp") | dict.fromkeys(family.parallel, "tensor")
     if "vocabulary" in target.lengths:
         rules["vocabulary"] = "tensor"
     return {
@@ -196,8 +197,8 @@ def _context(
         "prototype_values": values[1],
         "prototype_fields": models[1]["config_fields"],
         "rules": rules,
-        "fsdp_axes": f"`{family.width}`",
-        "tensor_axes": _listed([f"`{axis}`" for axis, mesh_axis in rules.items() if mesh_axis == "tensor"]),
+        "fsdp_axes": listed([f"`{axis}`" for axis in family.widths]),
+        "tensor_axes": listed([f"`{axis}`" for axis, mesh_axis in rules.items() if mesh_axis == "tensor"]),
         **_example_meshes(target, prototype),
         "eval_examples": modality.search_examples,
         "tolerance": TOLERANCE[target.training.precision],
@@ -250,10 +251,6 @@ def _size_rows(
 
 def _shown(number: int | float) -> str:
     return f"{number:,}" if isinstance(number, int) else f"{number:g}"
-
-
-def _listed(words: list[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _example_meshes(target: Scale, prototype: Scale) -> dict[str, Any]:

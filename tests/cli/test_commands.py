@@ -46,7 +46,7 @@ def test_limits_that_nothing_satisfies_are_named_with_the_closest_value(
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("architecture.family=resnet", ["there is no family 'resnet'", "Known: cnn, vit."]),
+        ("architecture.family=mlp", ["there is no family 'mlp'", "Known: cnn, resnet, vit."]),
         ("architecture.choices={d_modle: 16}", ["unknown choice 'd_modle'", "Did you mean 'd_model'?"]),
         ("architecture.choices={d_model: 1.5}", ["1.5 is not a length"]),
         ("architecture.choices={d_model: 1000000}", ["1000000 is too large", "from 1 to 100000"]),

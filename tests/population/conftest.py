@@ -30,6 +30,10 @@ SMALL = (
     "architecture.choices.d_ff=[8, 16, 24]",
     "training.batch_size=8",
 )
+RESNET = (
+    "architecture={family: resnet, choices: {stride: 1, width_1: [4, 8], hidden_1: [4, 8], width_2: [8, 12], hidden_2: [8, 12], "
+    "width_3: [8, 12, 16], hidden_3: [8, 16], num_layers_1: 1, num_layers_2: [1, 2], num_layers_3: [1, 2]}}"
+)
 FAMILIES = {
     "vit": ("image_digits_demo.yaml", ("training.augmentation=shift", *SMALL)),
     "vit with layer norm and silu": (
@@ -46,6 +50,16 @@ FAMILIES = {
             "training.batch_size=8",
         ),
     ),
+    "resnet": ("image_digits_cnn.yaml", (RESNET, "training.augmentation=shift", "training.batch_size=8")),
+    "resnet with layer norm and depthwise separable blocks": (
+        "image_digits_cnn.yaml",
+        (
+            RESNET,
+            "architecture.choices.norm=layer",
+            "architecture.choices.block=depthwise_separable",
+            "training.batch_size=8",
+        ),
+    ),
     "decoder_transformer": (
         "text_char_lm.yaml",
         ("constraints.context_window=12", "training.label_smoothing=0.1", *SMALL),
@@ -55,6 +69,7 @@ FAMILIES = {
         ("constraints.context_window=30", "architecture.choices.stride=4", *SMALL),
     ),
 }
+SLOW = ("resnet with layer norm and depthwise separable blocks",)  # two minutes
 NUM_STEPS = 30
 WIDTH = 2
 
@@ -63,6 +78,7 @@ WIDTH = 2
 class Trained:
     """A population after `NUM_STEPS` steps, and all that it takes to repeat it."""
 
+    name: str  # in `FAMILIES`
     prepared: Prepared
     module: ModuleType
     structure: Structure
@@ -81,7 +97,9 @@ class Trained:
         return program.train(program.start(jobs), batches, NUM_STEPS, NUM_STEPS)
 
 
-@pytest.fixture(scope="session", params=FAMILIES)
+@pytest.fixture(
+    scope="session", params=[pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in FAMILIES]
+)
 def trained(request: pytest.FixtureRequest) -> Trained:
     return train_family(request.param)
 
@@ -109,7 +127,7 @@ def train_family(family: str, *more: str) -> Trained:
     batches = [module.train_batch(*arrays, step) for step in range(NUM_STEPS)]
     population, losses = program.train(program.start(jobs), batches, NUM_STEPS, NUM_STEPS)
     weights = program.weights(population, [job.sizes for job in jobs])
-    return Trained(prepared, module, structure, program, jobs, arrays, validation, losses, population, weights)
+    return Trained(family, prepared, module, structure, program, jobs, arrays, validation, losses, population, weights)
 
 
 def train_alone(trained: Trained, job: Job) -> tuple[np.ndarray, dict[Any, np.ndarray]]:

@@ -95,6 +95,17 @@ def cnn_params(sizes: Mapping[str, int], square_values: int, num_classes: int) -
     return width * (9 * square_values + num_classes + 2) + sizes["num_layers"] * width * (18 * sizes["hidden"] + 1)
 
 
+def resnet_params(sizes: Mapping[str, int], square_values: int, num_classes: int) -> int:
+    """Counted by hand: stem and its bias, head, last norm; blocks as in `cnn_params`; a product between two levels."""
+    widths = [sizes[f"width_{level}"] for level in (1, 2, 3)]
+    blocks = sum(
+        sizes[f"num_layers_{level}"] * width * (18 * sizes[f"hidden_{level}"] + 1)
+        for level, width in enumerate(widths, start=1)
+    )
+    passages = 4 * widths[0] * widths[1] + 4 * widths[1] * widths[2]
+    return widths[0] * (9 * square_values + 1) + blocks + passages + widths[2] * (num_classes + 1)
+
+
 def text_target(*overrides: str) -> Target:
     """Eight billion parameters, for 128,256 tokens; the prototype reads 16 characters of 64 different ones."""
     large = {"d_model": 4096, "num_layers": 32, "num_heads": 32, "head_dim": 128, "d_ff": 21504}
@@ -153,6 +164,29 @@ def cnn_target(*overrides: str) -> Target:
         sizes=(large, small),
         fixed={"image_size": 224, "channels": 3, "num_classes": 1000},
         params=(cnn_params(large, 16 * 16 * 3, 1000), cnn_params(small, 2 * 2, 10)),
+    )
+
+
+def resnet_sizes(widths: tuple[int, int, int], depths: tuple[int, int, int], factor: int) -> dict[str, int]:
+    """The lengths of three levels, blocks `factor` times as wide inside as the stream is."""
+    return {
+        f"{axis}_{level}": length
+        for level, (width, depth) in enumerate(zip(widths, depths, strict=True), start=1)
+        for axis, length in (("width", width), ("num_layers", depth), ("hidden", factor * width))
+    }
+
+
+def resnet_target(*overrides: str) -> Target:
+    """A network of 1.1 billion parameters for 224 x 224 colour pixels; the prototype reads 8 x 8 grey ones."""
+    large, small = resnet_sizes((512, 1024, 2048), (3, 4, 6), 2), resnet_sizes((8, 8, 16), (1, 2, 1), 1)
+    return make_target(
+        "image_digits_cnn.yaml",
+        ("training.batch_size=16", "training.steps=40", *overrides),
+        family="resnet",
+        grid=({"stride": 16, "block": "convolution"}, {"stride": 1, "block": "convolution"}),
+        sizes=(large, small),
+        fixed={"image_size": 224, "channels": 3, "num_classes": 1000},
+        params=(resnet_params(large, 16 * 16 * 3, 1000), resnet_params(small, 1, 10)),
     )
 
 

@@ -15,7 +15,9 @@ from metagen_jax.automl.pipeline import Prepared, prepare
 from metagen_jax.population.weights import Structure
 from metagen_jax.spec import load_spec
 from metagen_jax.synth import codegen, named_axes
+from metagen_jax.synth.modalities.resnet import RESNET
 from tests.synth.conftest import Built, Result, build, curve_difference, read_me, run_all
+from tests.synth.targets import resnet_sizes
 from tests.synth.test_space import CHOICES, CNN, IMAGE, TEXT
 
 BFLOAT16 = "training.precision=bfloat16"
@@ -87,6 +89,27 @@ def test_every_product_forwards_and_backwards_is_in_the_precision_asked_for_and_
         assert dtypes(in_precision, "dot_general") == {"bfloat16" if precision == "bfloat16" else "float32"}
         assert dtypes(looked_up, "dot_general") <= {"float32"}
         assert dtypes(found, "rsqrt", "exp", "log") == {"float32"}  # of norms, softmax and loss
+
+
+@pytest.mark.parametrize("block", ["convolution", "depthwise_separable"])
+def test_between_the_blocks_of_three_levels_the_stream_is_float32(block: str):
+    prepared = prepared_in(CNN, BFLOAT16)
+    structure = {"stride": 1, "block": block, "norm": "rms", "activation": "gelu"}
+    sizes = resnet_sizes((8, 8, 16), (1, 2, 1), 1)
+    source = codegen.program_source(
+        prepared.modality, RESNET, structure, sizes, prepared.space.fixed, prepared.spec.training, 0
+    )
+    model = Structure(codegen.load_module(source), RESNET.model_class, sizes).build(sizes, jax.random.key(0))
+    named_axes.install_sizes(model, frozenset(sizes))
+    images = jnp.zeros((2, 8, 8, 1))
+    found = list(operations(jax.make_jaxpr(model)(images).jaxpr))
+    assert dtypes(found, "dot_general") == {"bfloat16"}
+    assert dtypes(found, "rsqrt") == {"float32"}
+    x = model.stem(images)
+    for part in (*model.blocks_1, model.down_1, *model.blocks_2, model.down_2, *model.blocks_3):
+        x = part(x)
+        assert x.dtype == jnp.float32
+    assert x.shape == (2, 2, 2, 16)
 
 
 def test_the_answers_are_float32_and_near_those_of_float32(spec: Path):

@@ -92,6 +92,6 @@ def test_the_learning_rate_falls_with_the_width():
     genotype = prepared.space.largest_feasible()
     target = prepared.space.blueprint(genotype)
     prototype = dataclasses.replace(target, sizes=dict(target.sizes) | {"d_model": target.sizes["d_model"] // 4})
-    settings = scaling.transferred(target, prototype, "d_model")
+    settings = scaling.transferred(target, prototype, ["d_model"])
     assert settings["learning_rate"] == pytest.approx(target.hyperparameters["learning_rate"] / 4)
     assert settings["weight_decay"] == target.hyperparameters["weight_decay"]

@@ -15,16 +15,34 @@ from metagen_jax.data import ImageDataset, LabelledTextDataset
 from metagen_jax.synth import codegen, documents
 from metagen_jax.synth.architecture import Blueprint
 from tests.synth.conftest import QUICK, Result, read_me, run_all
-from tests.synth.targets import NUMBERS, Target, cnn_target, image_target, labelled_text_target, text_target
+from tests.synth.targets import (
+    NUMBERS,
+    Target,
+    cnn_target,
+    image_target,
+    labelled_text_target,
+    resnet_sizes,
+    resnet_target,
+    text_target,
+)
 from tests.synth.test_project import HOSTILE, contents
 
-KINDS = {"text": text_target, "image": image_target, "cnn": cnn_target, "labelled_text": labelled_text_target}
+KINDS = {
+    "text": text_target,
+    "image": image_target,
+    "cnn": cnn_target,
+    "resnet": resnet_target,
+    "labelled_text": labelled_text_target,
+}
 VARIANTS = [  # norm, activation, label smoothing, augmentation, schedule, precision
     ("rms", "gelu", 0.0, "none", "cosine", "float32"),
     ("layer", "silu", 0.15000000000000002, "shift", "constant", "bfloat16"),
 ]
 HUGE = {"d_model": 65536, "num_layers": 128, "num_heads": 128, "head_dim": 1024, "d_ff": 262144}
-HUGE_CNN = {"width": 65536, "num_layers": 128, "hidden": 262144}
+HUGE_OF_IMAGES = {
+    "cnn": {"width": 65536, "num_layers": 128, "hidden": 262144},
+    "resnet": resnet_sizes((16384, 32768, 65536), (128, 128, 128), 4),
+}
 LOSS = re.compile(r"step +(\d+): training loss (\S+)")
 STEPS = 5
 # Scripts that run beside a project, in the process of its other commands.
@@ -379,7 +397,7 @@ def varied(written: Written, choices: tuple, sizes: dict[str, int] | None) -> di
 @pytest.mark.parametrize("huge", [False, True], ids=["target", "huge"])
 @pytest.mark.parametrize("choices", VARIANTS, ids=lambda choices: "-".join(map(str, choices)))
 def test_its_code_passes_ruff_with_the_default_settings(written, tmp_path, choices, huge):
-    sizes = (HUGE_CNN if written.kind == "cnn" else HUGE) if huge else None
+    sizes = HUGE_OF_IMAGES.get(written.kind, HUGE) if huge else None
     facts = dataclasses.replace(written.target.facts, params=10**15 if huge else 10**9, spec_name="n" * 64)
     folder = written.target.write(tmp_path / "winner", **varied(written, choices, sizes), facts=facts)
     for command in (["check"], ["format", "--check"]):

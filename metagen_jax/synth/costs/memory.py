@@ -11,6 +11,7 @@ serves them all: it is found for a few of them, of which the worst counts.
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from metagen_jax.synth.costs.fusion import SMALLEST, groups, simplified, users_of
 from metagen_jax.synth.costs.loops import Loops
@@ -31,21 +32,28 @@ class Kernel:
     reads: tuple[Value, ...]
 
 
-def peaks(trace: Trace, rulers: Rulers, with_results: bool = True) -> tuple[Polynomial, ...]:
+class Peaks(NamedTuple):
     """The bytes taken beside the inputs at each point that may be the worst one: their maximum is the peak.
 
-    Args:
-      with_results: whether the function's results count.
+    Attributes:
+      all: with the function's results.
+      without_results: without them.
     """
+
+    all: tuple[Polynomial, ...]
+    without_results: tuple[Polynomial, ...]
+
+
+def peaks(trace: Trace, rulers: Rulers) -> Peaks:
+    """Finds the points of a trace at which it may take most."""
     kernels, results = _kernels(trace, SMALLEST)
     sizes = {kernel.made: num_bytes(kernel.made, rulers) for kernel in kernels}
     samples = [{value: size.at(lengths) for value, size in sizes.items()} for lengths in _lengths(rulers.axes)]
     gaps = max(_gaps(kernels, results, sample) for sample in samples)
     taken = {value: size if value in results else size * gaps for value, size in sizes.items()}
     lives = _lives(_in_order(kernels, kernels), results)
-    if not with_results:
-        lives = {value: life for value, life in lives.items() if value not in results}
-    return largest(_alive(lives, taken, rulers.constant(0)))
+    others = {value: life for value, life in lives.items() if value not in results}
+    return Peaks(*(largest(_alive(each, taken, rulers.constant(0))) for each in (lives, others)))
 
 
 def stored(trace: Trace) -> list[Value]:

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +21,8 @@ from metagen_jax.synth.costs.wide import Wide
 from metagen_jax.synth.costs.work import work_of
 from metagen_jax.synth.named_axes import Leaf
 
+T = TypeVar("T")
+U = TypeVar("U")
 FLOAT_BYTES = 4
 OPTIMIZER_ARRAYS = 2  # AdamW keeps two moments of each weight
 
@@ -70,28 +72,40 @@ class Program:
 
 
 @dataclasses.dataclass(frozen=True)
-class ByDepth:
-    """A quantity that each further layer adds the same to.
+class ByDepth(Generic[T]):
+    """What is counted at several depths; each further layer of a list adds the same, however deep the others are.
 
     Attributes:
-      depth: the axis that counts the layers.
-      one, two, three: its values at so many layers.
+      two: with two layers in each list.
+      others: with one and with three layers in a list and two in the others, by the axis that counts the list.
     """
 
-    depth: str
-    one: tuple[Polynomial, ...]
-    two: tuple[Polynomial, ...]
-    three: tuple[Polynomial, ...]
+    two: T
+    others: Mapping[str, tuple[T, T]]
 
-    def __call__(self, sizes: Mapping[str, Any]) -> Any:
-        """The largest of the polynomials at lengths that are `(N,)` float32."""
-        one, two, three = (evaluate(each, sizes).max(axis=0) for each in (self.one, self.two, self.three))
-        return _at_depth(sizes[self.depth], one, two, three)
+    def map(self, function: Callable[[T], U]) -> "ByDepth[U]":
+        """Applies a function at each depth."""
+        others = {axis: (function(one), function(three)) for axis, (one, three) in self.others.items()}
+        return ByDepth(function(self.two), others)
+
+    def at(self, sizes: Mapping[str, Any]) -> T:
+        """The quantity, a number or a tree of them, at depths that are `(N,)` float32."""
+        apart = [
+            jax.tree.map(functools.partial(_at_depth, sizes[axis]), one, self.two, three)
+            for axis, (one, three) in self.others.items()
+        ]
+        more = len(apart) - 1
+        return jax.tree.map(lambda two, *each: sum(each[1:], each[0]) - more * two, self.two, *apart)
 
 
 def _at_depth(depth: Any, one: Any, two: Any, three: Any) -> Any:
     """A quantity at `depth` layers, from what it is at one, two and three."""
     return jnp.where(depth < 1.5, one, two + (depth - 2) * (three - two))
+
+
+def _highest(counts: ByDepth[tuple[Polynomial, ...]], sizes: Mapping[str, Any]) -> Any:
+    """The largest of the polynomials at lengths that are `(N,)` float32."""
+    return counts.map(lambda each: evaluate(each, sizes).max(axis=0)).at(sizes)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,20 +121,20 @@ class CostModel:
       answering, learning: bytes at the peak beside the weights.
       activations: of learning, without the gradients.
       batch_bytes: of what a training step reads.
-      tallies: what the latency is predicted from, at one, two and three layers.
+      tallies: what the latency is predicted from.
     """
 
     leaves: tuple[Leaf, ...]
     cached: tuple[Leaf, ...]
     positions: int
     predictor: Predictor
-    forward: ByDepth
-    training: ByDepth
-    answering: ByDepth
-    learning: ByDepth
-    activations: ByDepth
+    forward: ByDepth[tuple[Polynomial, ...]]
+    training: ByDepth[tuple[Polynomial, ...]]
+    answering: ByDepth[tuple[Polynomial, ...]]
+    learning: ByDepth[tuple[Polynomial, ...]]
+    activations: ByDepth[tuple[Polynomial, ...]]
     batch_bytes: int
-    tallies: tuple[Tally, ...]
+    tallies: ByDepth[Tally]
 
     @functools.cached_property
     def layer_axes(self) -> tuple[str, ...]:
@@ -140,13 +154,13 @@ class CostModel:
         optimizer = OPTIMIZER_ARRAYS * weights
         return Costs(
             params=params,
-            flops=self.forward(real),
-            training_flops=self.training(real),
-            memory_bytes=weights + optimizer + self.batch_bytes + self.learning(real),
-            activation_bytes=self.activations(real),
+            flops=_highest(self.forward, real),
+            training_flops=_highest(self.training, real),
+            memory_bytes=weights + optimizer + self.batch_bytes + _highest(self.learning, real),
+            activation_bytes=_highest(self.activations, real),
             optimizer_bytes=optimizer,
             cache_bytes=cache,
-            inference_bytes=weights + cache + self.answering(real),
+            inference_bytes=weights + cache + _highest(self.answering, real),
             latency_ms=self.predictor.predicted_ms(self.effort_of(real)),
         )
 
@@ -157,9 +171,7 @@ class CostModel:
 
     def effort_of(self, real: Mapping[str, Any]) -> Effort:
         """What the latency is predicted from, at lengths that are `(N,)` float32."""
-        one, two, three = (effort.amounts(tally, real) for tally in self.tallies)
-        depth = real[self.forward.depth]
-        return jax.tree.map(functools.partial(_at_depth, depth), one, two, three).effort()
+        return self.tallies.map(lambda tally: effort.amounts(tally, real)).at(real).effort()
 
 
 def count_params(leaves: tuple[Leaf, ...], sizes: Mapping[str, Any]) -> Wide:
@@ -177,7 +189,7 @@ def build_cost_model(
     causal: bool,
     predictor: Predictor,
 ) -> CostModel:
-    """Counts the costs in the program itself, traced at three depths.
+    """Counts the costs in the program itself, traced at three depths of each list of layers.
 
     Args:
       leaves: the parameters at the largest sizes of the space.
@@ -185,34 +197,32 @@ def build_cost_model(
       fixed: numbers that come up in shapes and are no searched axis.
       causal: whether a text is generated, position after position.
     Raises:
-      ValueError: layers are not counted by one axis, or the program has a loop in it.
+      ValueError: no axis counts layers, or the program has a loop in it.
     """
     depths = named_axes.layer_axes(leaves)
-    if len(depths) != 1:
-        raise ValueError(f"layers are counted by {depths or 'no axis'}: costs need exactly one")
-    (depth,) = depths
-    rulers = rulers_for(tuple(axis for axis in searched if axis != depth), (*_numbers(program), *fixed))
-    traces = [_traces(program, dict(rulers.lengths) | {depth: d}) for d in (1, 2, 3)]
-    forward, training = [answer for answer, _ in traces], [learn for _, learn in traces]
+    if not depths:
+        raise ValueError("layers are counted by no axis: costs need at least one")
+    rulers = rulers_for(tuple(axis for axis in searched if axis not in depths), (*_numbers(program), *fixed))
 
-    def by_depth(traces: Sequence[Trace], count: Callable[[Trace], Polynomial | tuple[Polynomial, ...]]) -> ByDepth:
-        one, two, three = [each if isinstance(each, tuple) else (each,) for each in map(count, traces)]
-        return ByDepth(depth, one, two, three)
+    def traced(changed: dict[str, int]) -> tuple[Trace, Trace]:
+        return _traces(program, dict(rulers.lengths) | dict.fromkeys(depths, 2) | changed)
 
-    work = {id(each): work_of(each, rulers) for each in (*forward, *training)}
+    traces = ByDepth(traced({}), {depth: (traced({depth: 1}), traced({depth: 3})) for depth in depths})
+    forward, training = traces.map(lambda each: each[0]), traces.map(lambda each: each[1])
+    taken = training.map(lambda each: memory.peaks(each, rulers))
     cached = [leaf for leaf in leaves if causal and leaf.path[-1] in ("key", "value")]
     return CostModel(
         leaves=leaves,
         cached=tuple(cached),
         positions=program.example.shape[1] if causal else 0,
         predictor=predictor,
-        forward=by_depth(forward, lambda each: work[id(each)].flops),
-        training=by_depth(training, lambda each: work[id(each)].flops),
-        answering=by_depth(forward, lambda each: memory.peaks(each, rulers)),
-        learning=by_depth(training, lambda each: memory.peaks(each, rulers)),
-        activations=by_depth(training, lambda each: memory.peaks(each, rulers, with_results=False)),
+        forward=forward.map(lambda each: (work_of(each, rulers).flops,)),
+        training=training.map(lambda each: (work_of(each, rulers).flops,)),
+        answering=forward.map(lambda each: memory.peaks(each, rulers).all),
+        learning=taken.map(lambda each: each.all),
+        activations=taken.map(lambda each: each.without_results),
         batch_bytes=sum(int(np.prod(each.shape)) * each.dtype.itemsize for each in program.batch),
-        tallies=tuple(effort.tally(each, rulers) for each in forward),
+        tallies=forward.map(lambda each: effort.tally(each, rulers)),
     )
 
 

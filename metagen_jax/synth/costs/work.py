@@ -75,6 +75,8 @@ def _other_flops(operation: Operation, rulers: Rulers) -> Polynomial:
     result = rulers.product(operation.outputs[0].shape)
     if operation.name in MOVES or (operation.name in TRANSCENDENTAL and operation.name != "logistic"):
         return rulers.constant(0)
+    if operation.name == "add" and 0 in operation.constants:  # where a sum starts; XLA leaves it out
+        return rulers.constant(0)
     if operation.name in REDUCTIONS:
         (reduced,) = operation.inputs
         assert reduced is not None

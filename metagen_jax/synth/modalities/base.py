@@ -85,13 +85,14 @@ class Family:
       model_class: the class that the fragments define.
       dimensions: everything that may be searched.
       fragments: templates of the model, in the order of definition; `{norm}` stands for the choice of that name.
-      width: the axis of the residual stream, which norms divide by.
+      width: the axis of the residual stream, which norms divide by; in a family of several levels each has one.
       parameter: one of its parameters as documents show it.
       parallel: axes that a large network may be divided along over several devices.
       anchors: lengths of large networks that are known to work, smallest first; lengths in between are searched too.
       causal: whether a position may only look back.
       padded: whether inputs are filled up to one length with a token, 0, that no position may look at.
       grid: how it divides an image; None if it reads no images.
+      levels: how many resolutions there are. Of several, each has axes of its own, with its number behind their names.
     """
 
     name: str
@@ -106,6 +107,12 @@ class Family:
     causal: bool = False
     padded: bool = False
     grid: Grid | None = None
+    levels: int = 1
+
+    @property
+    def widths(self) -> tuple[str, ...]:
+        """The axes of the residual stream, from the first level to the last."""
+        return (self.width,) if self.levels == 1 else tuple(f"{self.width}_{n + 1}" for n in range(self.levels))
 
 
 @dataclasses.dataclass(frozen=True)

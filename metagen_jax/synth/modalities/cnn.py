@@ -21,6 +21,7 @@ CNN = Family(
     fragments=(
         INITIALIZER,
         NORM,
+        "fragments/embeddings/space_to_depth.py.j2",
         "fragments/blocks/convolution.py.j2",
         "fragments/blocks/convolution_block.py.j2",
         "fragments/embeddings/convolution_stem.py.j2",

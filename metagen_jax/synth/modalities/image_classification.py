@@ -12,6 +12,7 @@ from metagen_jax.spec import ModelSpec
 from metagen_jax.synth.modalities.base import STRUCTURE, Array, Dataset, Dimension, Family, Field, Grid, Modality
 from metagen_jax.synth.modalities.cnn import CNN
 from metagen_jax.synth.modalities.parts import MAJORITY
+from metagen_jax.synth.modalities.resnet import RESNET
 from metagen_jax.synth.modalities.transformer import ANCHORS, BLOCK_FRAGMENTS, DIMENSIONS, PARALLEL, PARAMETER, WIDTH
 
 VIT = Family(
@@ -35,7 +36,7 @@ class ImageClassification(Modality):
     inputs = ("image",)
     outputs = ("label",)
     task_type = "classification"
-    families: ClassVar = {"vit": VIT, "cnn": CNN}
+    families: ClassVar = {"vit": VIT, "cnn": CNN, "resnet": RESNET}
     recipe_fragments = (
         "fragments/training/optimizer.py.j2",
         "fragments/losses/classification.py.j2",

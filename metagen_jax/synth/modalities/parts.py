@@ -6,7 +6,11 @@ NORM_CLASSES = {"rms": "RMSNorm", "layer": "LayerNorm"}
 ACTIVATIONS = {"gelu": ("jax.nn.gelu", "GELU"), "relu": ("jax.nn.relu", "ReLU"), "silu": ("jax.nn.silu", "SiLU")}
 
 # What a spec may name although it is not searched unless asked for: each further structure is a further program.
-KNOWN_STRUCTURE = {"norm": tuple(NORM_CLASSES), "activation": tuple(ACTIVATIONS)}
+KNOWN_STRUCTURE = {
+    "norm": tuple(NORM_CLASSES),
+    "activation": tuple(ACTIVATIONS),
+    "block": ("convolution", "depthwise_separable"),
+}
 
 INITIALIZER = "fragments/initializers/fan_in_normal.py.j2"
 NORM = "fragments/norms/{norm}.py.j2"

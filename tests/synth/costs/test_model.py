@@ -80,6 +80,27 @@ def test_memory_is_that_of_xla_where_a_convolution_is_much_wider_than_the_next()
     assert 0.95 < predicted["memory_bytes"] / xla.memory_bytes < 1.15
 
 
+RESNET = {"width_1": 16, "hidden_1": 12, "width_2": 12, "hidden_2": 20, "width_3": 24, "hidden_3": 16, "stride": 1}
+
+
+@pytest.mark.parametrize(("block", "depths"), [("convolution", (3, 1, 4)), ("depthwise_separable", (1, 3, 2))])
+def test_costs_are_those_of_xla_where_three_lists_of_layers_have_depths_of_their_own(
+    block: str, depths: tuple[int, int, int]
+):
+    """Networks of these depths are not among those that the costs were counted in."""
+    layers = {f"num_layers_{level}": depth for level, depth in enumerate(depths, start=1)}
+    architecture = {"family": "resnet", "choices": RESNET | layers | {"block": block}}
+    overrides = (f"architecture={architecture}", "constraints.parameter_budget={}")
+    space = prepare(load_spec(ROOT / "specs" / "image_digits_cnn.yaml", overrides)).space
+    genotype = np.zeros(len(space.dimensions), np.int32)
+    (predicted,) = space.costs_of(genotype[None])
+    xla = count(space, space.blueprint(genotype), compiled=False)
+    assert predicted["params"] == xla.params
+    assert predicted["flops"] == pytest.approx(xla.flops, rel=0.005)
+    assert predicted["training_flops"] == pytest.approx(xla.training_flops, rel=0.005)
+    assert 0.9 < predicted["memory_bytes"] / xla.memory_bytes < 1.2
+
+
 def test_the_cache_holds_keys_and_values_of_every_position(space: SearchSpace):
     sizes = {"num_layers": 3, "num_heads": 2, "head_dim": 8, "d_model": 16, "d_ff": 32}
     sizes |= {"width": 16, "hidden": 16}
