@@ -43,7 +43,7 @@ from metagen_jax.synth.limits import longest_ms
 from metagen_jax.synth.modalities import Modality, lengths_of, modality_of
 from metagen_jax.synth.space import SearchSpace
 
-RESULT_SCHEMA_VERSION = 1
+RESULT_SCHEMA_VERSION = 2
 TIME_LIMIT = "the time limit"
 SEARCH_SHARE = 0.5  # of a time limit; the rest is for the finalists
 
