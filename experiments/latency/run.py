@@ -2,10 +2,12 @@
 
     python experiments/latency/run.py                   # 60 networks, about three minutes on a quiet core
     python experiments/latency/run.py --networks 6      # a short form
+    python experiments/latency/run.py --calibrate       # fitted to other networks that are timed in the same turns
 
 Networks of three families, of widths, depths, heads, contexts and channels that no predictor was fitted to, are predicted
-by the coefficients in use (the user's own, or the shipped ones), built, and timed twice in turns. Writes
-results/latency.json and results/latency.png.
+by the coefficients in use (the user's own, or the shipped ones), built, and timed twice in turns. A machine that others
+use too may change its speed within minutes; with --calibrate those networks that a calibration measures take turns with
+the others, and the coefficients are fitted to them. Writes results/latency.json and results/latency.png.
 """
 
 import argparse
@@ -26,9 +28,10 @@ from scipy.stats import spearmanr
 
 from experiments.provenance import provenance
 from metagen_jax.automl.latency import Timing, time_interleaved
-from metagen_jax.automl.latency_calibration import Network, cnn, decoder, prepare, vit
+from metagen_jax.automl.latency_calibration import NETWORKS, ORDINARY, Network, cnn, decoder, prepare, vit
 from metagen_jax.cli.environment import start_jax
 from metagen_jax.synth.costs import predictor_of
+from metagen_jax.synth.costs.latency import fit
 
 WIDTHS = (
     14,
@@ -139,20 +142,30 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Compares predicted latencies with measured ones.")
     parser.add_argument("--networks", type=int, default=60, help="how many (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=11, help="of the networks (default: %(default)s)")
+    parser.add_argument("--calibrate", action="store_true", help="fit to other networks, timed in the same turns")
     parser.add_argument(
         "--results", type=Path, default=Path(__file__).parent / "results", help="folder of what is written"
     )
     options = parser.parse_args(arguments)
     start_jax(1)
-    predictor = predictor_of(jax.default_backend())
+    known = [*NETWORKS, *ORDINARY] if options.calibrate else []
     networks = unseen(options.networks, options.seed)
     prepared = []
-    for number, network in enumerate(networks, 1):
+    for number, network in enumerate([*known, *networks], 1):
         prepared.append(prepare(network))
-        print(f"built {number}/{len(networks)}", file=sys.stderr, flush=True)
+        print(f"built {number}/{len(known) + len(networks)}", file=sys.stderr, flush=True)
     answers = [(answer, 1) for _, answer in prepared]
-    first, second = time_interleaved(answers), time_interleaved(answers)
-    predicted = [float(predictor.predicted_ms(effort)) for effort, _ in prepared]
+    first, second = (time_interleaved(answers) for _ in range(2))
+    efforts = [effort for effort, _ in prepared]
+    if known:
+        measured = [timing.median_ms for timing in first[: len(known)]]
+        source = f"{len(known)} other networks, timed in the same turns"
+        device = jax.default_backend()
+        predictor = fit(efforts[: len(known)], measured, len(ORDINARY), device=device, source=source)
+    else:
+        predictor = predictor_of(jax.default_backend())
+    predicted = [float(predictor.predicted_ms(effort)) for effort in efforts[len(known) :]]
+    first, second = first[len(known) :], second[len(known) :]
     rows = [row(*each) for each in zip(networks, predicted, first, second, strict=True)]
     result = {
         **provenance("experiments/latency/run.py", f"{jax.devices()[0].device_kind}, one thread", options.seed),
