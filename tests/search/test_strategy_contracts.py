@@ -68,6 +68,11 @@ def random_with_a_proxy(space: Space, *, num_objectives: int, capacity: int, pop
 WRAPPED = {"random after a start": random_after_a_start, "random with a proxy": random_with_a_proxy}
 ALL: dict[str, Callable[..., SearchStrategy]] = {**STRATEGIES, **WRAPPED}
 every_strategy = pytest.mark.parametrize("name", sorted(ALL))
+# Each of these compiles a whole program of its own: half a minute for the larger ones.
+IN_SHORT = ("cma_es", "evolution", "random")
+every_strategy_in_time = pytest.mark.parametrize(
+    "name", [name if name in IN_SHORT else pytest.param(name, marks=pytest.mark.slow) for name in sorted(ALL)]
+)
 every_setting = pytest.mark.parametrize("setting", sorted(SETTINGS))
 
 
@@ -176,7 +181,7 @@ def test_a_run_is_traced_once(name, setting):
     assert before.count("ask") == 1 and before.count("tell") >= 1 and strategy.traces == before
 
 
-@every_strategy
+@every_strategy_in_time
 def test_a_vmapped_scan_agrees_with_python_loops(name):
     strategy, generations = construct(name, "mixed"), 3
 
@@ -197,7 +202,7 @@ def test_a_vmapped_scan_agrees_with_python_loops(name):
         chex.assert_trees_all_close(jax.tree.map(lambda leaf, i=i: leaf[i], states), state_alone, rtol=1e-4, atol=1e-5)
 
 
-@every_strategy
+@every_strategy_in_time
 def test_jit_agrees_with_eager(name):
     eager, strategy, key = construct(name, "tiny"), compiled(name, "tiny"), jax.random.key(4)
     state, _ = run(strategy, "tiny", jax.random.key(3), generations=2)  # by now the strategy uses what it was told
