@@ -7,6 +7,15 @@ from metagen_jax.cli import main
 HOST_DEVICES = 8  # of the process of the tests, for meshes of several
 ROOT = Path(__file__).parents[1]
 TINY_CHOICES = "architecture.choices={d_model: [8, 12, 16], num_layers: [1, 2], num_heads: [1, 2], head_dim: [4, 8], d_ff: [16, 32]}"
+SHORT_TEXT = (  # of both kinds
+    "search.budget=3",
+    "search.rounds=1",
+    "search.finalists=1",
+    "search.prototype_steps=12",
+    "training.steps=24",
+    "training.batch_size=8",
+    "outputs.samples=2",
+)
 TINY = {
     "image": (
         "specs/image_digits_demo.yaml",
@@ -28,14 +37,8 @@ TINY = {
         [
             TINY_CHOICES,
             "constraints.context_window=16",
-            "search.budget=3",
-            "search.rounds=1",
-            "search.finalists=1",
-            "search.prototype_steps=12",
-            "training.steps=24",
-            "training.batch_size=8",
+            *SHORT_TEXT,
             "data.max_examples=100000",
-            "outputs.samples=2",
         ],
     ),
     "labelled_text": (
@@ -43,14 +46,8 @@ TINY = {
         [
             TINY_CHOICES,
             "constraints.context_window=32",
-            "search.budget=3",
-            "search.rounds=1",
-            "search.finalists=1",
-            "search.prototype_steps=12",
-            "training.steps=24",
-            "training.batch_size=8",
+            *SHORT_TEXT,
             "data.max_examples=1000",
-            "outputs.samples=2",
         ],
     ),
 }

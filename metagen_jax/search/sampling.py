@@ -172,11 +172,8 @@ def _draw_until_new(key: jax.Array, space: Space, start: jax.Array, known: Sorte
         pool = jnp.concatenate([kept.genotypes, drawn])
         return round_index + 1, _best(space, pool, violation_of(space, pool), _all_drawn(pool), known, num_kept)
 
-    no_good, no_violations = (
-        jnp.zeros(num_kept, bool),
-        jnp.zeros(num_kept, jnp.float32),
-    )  # there is always a first round
-    unjudged = Drawn(start, no_good, no_violations, _all_drawn(start))
+    nothing_good = jnp.zeros(num_kept, bool)  # so there is always a first round, which judges
+    unjudged = Drawn(start, nothing_good, jnp.full(num_kept, jnp.inf, jnp.float32), _all_drawn(start))
     return jax.lax.while_loop(unfinished, one_round, (jnp.int32(0), unjudged))[1]
 
 
