@@ -261,7 +261,7 @@ class _Runner:
         """One candidate: the largest within the limits, since size is the best single predictor of quality."""
         genotype = self._space.largest_feasible()
         (costs,) = self._space.costs_of(genotype[None])
-        shrunk = self._prototypes.shrunk(genotype)
+        (shrunk,) = self._prototypes.shrunk(genotype[None])
         only = Candidate(0, 1, genotype, self._space.blueprint(genotype), costs, shrunk=shrunk)
         steps = self._spec.search.prototype_steps
         self._progress.stage("prototype", steps)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -172,17 +173,17 @@ class ArchitectureSearchEngine:
             return [], 0
         rows = np.stack(proposed)
         costs, feasible = self._space.judge(rows)
-        kept = [i for i in range(len(rows)) if feasible[i]]
+        kept = rows[feasible]
+        shown = zip(
+            kept,
+            self._space.blueprints(kept),
+            itertools.compress(costs, feasible),
+            self._prototypes.shrunk(kept),
+            strict=True,
+        )
         candidates = [
-            Candidate(
-                number=first + position,
-                round=number,
-                genotype=rows[i],
-                blueprint=self._space.blueprint(rows[i]),
-                costs=costs[i],
-                shrunk=self._prototypes.shrunk(rows[i]),
-            )
-            for position, i in enumerate(kept)
+            Candidate(first + position, number, genotype, blueprint, own_costs, shrunk=shrunk)
+            for position, (genotype, blueprint, own_costs, shrunk) in enumerate(shown)
         ]
         return candidates, len(rows) - len(kept)
 

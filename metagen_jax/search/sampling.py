@@ -25,7 +25,7 @@ from metagen_jax.search.uniform import draw_uniform
 ENUMERABLE_SIZE = 4096  # a space up to this size is its own pool, so nothing in it can be missed
 POOL_SIZE = 512  # draws a round in a larger space
 MAX_ROUNDS = 64  # rounds before settling for repeats, where there are no limits
-MAX_REJECTIONS = 16  # rounds before what is drawn is repaired: enough where one genotype of a few hundred is feasible
+MAX_REJECTIONS = 96  # rounds before what is drawn is repaired: together about as dear as one round of that
 MAX_REPAIRS = 16  # rounds with repair before settling for infeasible ones: each takes as many violations as 97 without
 
 

@@ -20,6 +20,8 @@ from metagen_jax.synth.limits import Limit, limits_of
 from metagen_jax.synth.modalities import HYPERPARAMETER, SIZE, STRUCTURE, Dimension, Family, Field, Modality
 from metagen_jax.synth.survey import Survey
 
+COST_BLOCK = 1024  # genotypes whose costs are computed at once
+
 
 @dataclasses.dataclass(frozen=True)
 class SearchSpace:
@@ -108,15 +110,24 @@ class SearchSpace:
     def judge(self, genotypes: np.ndarray) -> tuple[list[dict[str, Any]], np.ndarray]:
         """The costs of each of `(N, D)` genotypes, and `(N,)` bool, True where every limit is kept."""
         costs = self.jitted_cost(genotypes)
-        columns = {name: np.asarray(value).tolist() for name, value in costs._asdict().items() if name != "params"}
+        columns = {name: value.tolist() for name, value in costs._asdict().items() if name != "params"}
         columns = {"params": exact(costs.params).tolist(), **columns}
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
         return rows, np.all(survey.kept(self.limits, costs), axis=0)
 
     @functools.cached_property
     def jitted_cost(self) -> Callable[[np.ndarray], Costs]:
-        """What `cost` returns, compiled."""
-        return jax.jit(self.cost)
+        """What `cost` returns, as NumPy arrays; compiled once for any number of genotypes."""
+        jitted = jax.jit(self.cost)
+
+        def cost(genotypes: np.ndarray) -> Costs:
+            num_blocks = -(-max(len(genotypes), 1) // COST_BLOCK)
+            filled = np.zeros((num_blocks, COST_BLOCK, len(self.dimensions)), np.int32)
+            filled.reshape(-1, len(self.dimensions))[: len(genotypes)] = genotypes
+            blocks = [jitted(block) for block in filled]
+            return jax.tree.map(lambda *parts: np.concatenate(parts)[: len(genotypes)], *blocks)
+
+        return cost
 
     def violation(self, genotypes: jax.Array) -> jax.Array:
         """How far each of `(N, D)` genotypes is outside the limits: `(N,)` float32, 0 inside, relative to the limit."""
@@ -126,14 +137,33 @@ class SearchSpace:
 
     def blueprint(self, genotype: np.ndarray) -> Blueprint:
         """Decodes one genotype, `(D,)`."""
-        chosen: dict[str, dict[str, Any]] = {STRUCTURE: {}, SIZE: {}, HYPERPARAMETER: {}}
-        for dimension, index in zip(self.dimensions, genotype.tolist(), strict=True):
-            chosen[dimension.kind][dimension.name] = dimension.values[index]
-        return Blueprint(self.family.name, chosen[STRUCTURE], chosen[SIZE], chosen[HYPERPARAMETER])
+        return self.blueprints(genotype[None])[0]
 
-    def shrunk(self, genotype: np.ndarray) -> Blueprint | None:
-        """The network that is trained in the place of a target; None where this is no space of prototypes."""
-        return None if self.target is None else self.blueprint(genotype)
+    def blueprints(self, genotypes: np.ndarray) -> list[Blueprint]:
+        """Decodes genotypes, `(N, D)`."""
+        kinds = [
+            self._chosen(
+                genotypes, [column for column, dimension in enumerate(self.dimensions) if dimension.kind == kind]
+            )
+            for kind in (STRUCTURE, SIZE, HYPERPARAMETER)
+        ]
+        return [Blueprint(self.family.name, *chosen) for chosen in zip(*kinds, strict=True)]
+
+    def _chosen(self, genotypes: np.ndarray, columns: list[int]) -> list[dict[str, Any]]:
+        """What each of `(N, D)` genotypes says in some columns, by name."""
+        names = [self.dimensions[column].name for column in columns]
+        values = [
+            [self.dimensions[column].values[index] for index in genotypes[:, column].tolist()] for column in columns
+        ]
+        return (
+            [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
+            if columns
+            else [{}] * len(genotypes)
+        )
+
+    def shrunk(self, genotypes: np.ndarray) -> list[Blueprint | None]:
+        """The network that is trained in the place of each target; None where this is no space of prototypes."""
+        return [None] * len(genotypes) if self.target is None else [*self.blueprints(genotypes)]
 
     def structure_key(self, blueprint: Blueprint) -> tuple[Any, ...]:
         """The key of a blueprint's structure in `sources` and `cost_models`."""

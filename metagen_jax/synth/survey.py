@@ -96,7 +96,7 @@ def longest(space: "SearchSpace", known: Survey) -> np.ndarray:
 
 
 def _judged(space: "SearchSpace", genotypes: np.ndarray) -> tuple[Costs, np.ndarray]:
-    costs = jax.tree.map(np.asarray, space.jitted_cost(genotypes))
+    costs = space.jitted_cost(genotypes)
     return costs, np.all(kept(space.limits, costs), axis=0)
 
 
