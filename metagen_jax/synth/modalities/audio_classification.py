@@ -74,8 +74,10 @@ class AudioClassification(Modality):
         return (min(STRIDES, key=lambda stride: abs(frames / stride - USUAL_POSITIONS)),)
 
     def inner_lengths(self, fixed: Mapping[str, int]) -> tuple[int, ...]:
-        frames = num_frames(fixed)
-        return fixed["frame_length"] // 2 + 1, frames, frames + 1, *(-(-frames // stride) for stride in STRIDES)
+        frames, frequencies = num_frames(fixed), fixed["frame_length"] // 2 + 1
+        positions = [-(-frames // stride) for stride in STRIDES]
+        padded = [frames + 1, frames + 2, *(number + 1 for number in positions)]
+        return frequencies, frames, *positions, *padded
 
     def abstract_batch(self, fixed: Mapping[str, int], batch_size: int) -> tuple[Array, ...]:
         clips = Array((batch_size, fixed["clip_length"]), np.dtype(np.int16))
