@@ -10,8 +10,9 @@ import numpy as np
 from metagen_jax.errors import DataError
 
 # What the standard library raises on files that are cut short, damaged or no WAV files at all.
-BROKEN = (OSError, EOFError, wave.Error)
+BROKEN = (OSError, EOFError, RuntimeError, wave.Error)
 FULL_SCALE = 2**15
+RATES = range(1000, 384_001)  # samples a second that sound is recorded at; in a damaged head anything may stand
 
 
 class Head(NamedTuple):
@@ -80,8 +81,10 @@ def write_wave(path: Path, audio: np.ndarray, rate: int) -> None:
 
 def _checked_head(file: wave.Wave_read, path: Path) -> Head:
     head = Head(file.getframerate(), file.getnchannels(), file.getsampwidth(), file.getnframes())
-    if head.width not in (1, 2, 3, 4) or head.rate < 1:
-        raise DataError(f"{path}: {8 * head.width} bits at {head.rate} samples a second\n  Save it with 16 bits.")
+    if head.width > 4 or head.rate not in RATES:
+        found = f"{8 * head.width} bits at {head.rate:,} samples a second"
+        remedy = f"Save it with 16 bits at {RATES[0]:,} to {RATES[-1]:,} samples a second, or take it out of the folder."
+        raise DataError(f"{path}: {found}\n  {remedy}")
     if not head.length:
         raise DataError(f"{path}: there is no sound in it\n  Take it out of the folder.")
     return head

@@ -53,7 +53,7 @@ def test_every_command_of_the_readme_works_where_metagen_jax_cannot_be_imported(
 
 def test_its_own_tests_pass_and_none_is_skipped(project, request):
     out = results_of(project, request)["-m pytest test_project.py"].out
-    count = {"image": 4, "cnn": 4, "text": 5, "labelled_text": 6}[project.kind]
+    count = {"image": 4, "cnn": 4, "text": 5, "labelled_text": 6, "audio": 5}[project.kind]
     assert re.search(rf"^=* ?{count} passed in", out, re.M), out
 
 
@@ -194,10 +194,10 @@ def test_a_recording_of_24_bits_is_heard_as_it_is(audio_results):
 @pytest.mark.parametrize(
     ("command", "says"),
     [
-        ("cut", "../cut.wav: cannot be read as a WAV file (it is cut short)"),
-        ("picture", "../picture.wav: cannot be read as a WAV file (file does not start with RIFF id)"),
-        ("empty", "../empty.wav: cannot be read as a WAV file (there is no sound in it)"),
-        ("missing", "../missing.wav: no such file"),
+        ("cut", "../cut.wav: cannot be read as WAV (it is cut short)"),
+        ("picture", "../picture.wav: cannot be read as WAV (file does not start with RIFF id)"),
+        ("empty", "../empty.wav: cannot be read as WAV (there is no sound in it)"),
+        ("missing", "../missing.wav: cannot be read as WAV (No such file or directory)"),
     ],
 )
 def test_wrong_input_to_the_project_for_recordings_is_one_message_with_code_2(audio_results, command, says):

@@ -16,4 +16,4 @@ def read_prompts(path: Path, max_examples: int | None) -> AudioDataset:
             for split, most in zip(SPLITS, (max_examples, None, None), strict=True)
         }
         names, rate = tuple(arrays["class_names"].tolist()), int(arrays["sample_rate"])
-    return AudioDataset(name=path.stem, class_names=names, sample_rate=rate, **splits)
+    return AudioDataset(name=path.stem, class_names=names, sample_rate=rate, notes=(), **splits)
