@@ -83,7 +83,7 @@ def _checked_head(file: wave.Wave_read, path: Path) -> Head:
     head = Head(file.getframerate(), file.getnchannels(), file.getsampwidth(), file.getnframes())
     if head.width > 4 or head.rate not in RATES:
         found = f"{8 * head.width} bits at {head.rate:,} samples a second"
-        remedy = f"Save it with 16 bits at {RATES[0]:,} to {RATES[-1]:,} samples a second, or take it out of the folder."
+        remedy = f"Save it with 16 bits at {RATES[0]:,} to {RATES[-1]:,} samples a second, or take it out."
         raise DataError(f"{path}: {found}\n  {remedy}")
     if not head.length:
         raise DataError(f"{path}: there is no sound in it\n  Take it out of the folder.")
