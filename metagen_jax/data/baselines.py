@@ -3,7 +3,10 @@
 import numpy as np
 
 from metagen_jax.data.characters import PADDING
-from metagen_jax.data.datasets import ImageDataset, LabelledTextDataset, LabelledTextSplit, TextDataset
+from metagen_jax.data.datasets import AudioDataset, LabelledDataset, LabelledTextDataset, LabelledTextSplit, TextDataset
+
+FRAME = 256  # samples, of which a spectrum is taken
+CLIPS_AT_ONCE = 256
 
 
 def bigram_bits_per_character(dataset: TextDataset, split: str = "validation") -> float:
@@ -30,7 +33,7 @@ def _pair_codes(tokens: np.ndarray, vocabulary_size: int) -> np.ndarray:
     return tokens[:-1].astype(np.int64) * vocabulary_size + tokens[1:]  # (T - 1,)
 
 
-def majority_accuracy(dataset: ImageDataset | LabelledTextDataset, split: str = "validation") -> float:
+def majority_accuracy(dataset: LabelledDataset, split: str = "validation") -> float:
     """Returns the accuracy of always answering the most frequent class of the training split."""
     majority = np.argmax(np.bincount(dataset.train.labels))
     return float((getattr(dataset, split).labels == majority).mean())
@@ -66,3 +69,34 @@ def _pairs_of_texts(split: LabelledTextSplit, num_tokens: int) -> tuple[np.ndarr
     tokens = split.tokens.astype(np.int64)
     owners, positions = np.nonzero(tokens[:, 1:] != PADDING)
     return tokens[owners, positions] * num_tokens + tokens[owners, positions + 1], owners
+
+
+def nearest_spectrum_accuracy(dataset: AudioDataset, split: str = "validation") -> float:
+    """Answers with the class whose mean spectrum is nearest to that of a clip.
+
+    The spectrum of a clip is the mean over its frames of the logarithm of the energy at each frequency, less its own
+    mean, so that how loud a clip is makes no difference.
+
+    Returns:
+      The share of right answers on the named split.
+    """
+    spectra, labels = _mean_spectra(dataset.train.audio), dataset.train.labels
+    present = np.unique(labels)  # a class without training clips is never the answer
+    means = np.stack([spectra[labels == label].mean(axis=0) for label in present])  # (C, frequencies)
+    scored = getattr(dataset, split)
+    distances = ((_mean_spectra(scored.audio)[:, None] - means) ** 2).sum(axis=-1)  # (N, C)
+    return float((present[distances.argmin(axis=1)] == scored.labels).mean())
+
+
+def _mean_spectra(audio: np.ndarray) -> np.ndarray:
+    """`(N, T)` int16 to `(N, frequencies)`."""
+    return np.concatenate([_spectra_of_few(audio[i : i + CLIPS_AT_ONCE]) for i in range(0, len(audio), CLIPS_AT_ONCE)])
+
+
+def _spectra_of_few(audio: np.ndarray) -> np.ndarray:
+    frame = min(FRAME, audio.shape[1])
+    whole = audio.shape[1] // frame * frame
+    frames = audio[:, :whole].reshape(len(audio), -1, frame) * np.hanning(frame)  # (N, F, frame)
+    energy = np.abs(np.fft.rfft(frames)) ** 2
+    spectra = np.log(energy + 1.0).mean(axis=1)  # of int16: 1 is about what rounding to whole numbers leaves
+    return spectra - spectra.mean(axis=1, keepdims=True)

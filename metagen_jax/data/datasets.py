@@ -1,4 +1,4 @@
-"""What a loaded dataset is: three splits of images with labels, of one text as tokens, or of texts with labels."""
+"""What a loaded dataset is: three splits of images, texts or clips of sound with labels, or of one text as tokens."""
 
 import dataclasses
 
@@ -114,4 +114,53 @@ class LabelledTextDataset:
         return len(self.vocabulary) + NUM_SPECIAL
 
 
-Dataset = ImageDataset | TextDataset | LabelledTextDataset
+@dataclasses.dataclass(frozen=True, eq=False)
+class AudioSplit:
+    """N labelled clips of sound.
+
+    Attributes:
+      audio: `(N, T)` int16, one channel.
+      labels: `(N,)` int32, positions in the dataset's `class_names`.
+    """
+
+    audio: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class AudioDataset:
+    """Labelled clips of sound, all of one rate and one length, in three splits that share no example.
+
+    Attributes:
+      class_names: one name for each label, in the order of the labels.
+      sample_rate: samples a second.
+      notes: what was done to the data while it was read, in plain sentences.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    sample_rate: int
+    train: AudioSplit
+    validation: AudioSplit
+    test: AudioSplit
+    notes: tuple[str, ...] = ()
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.class_names)
+
+    @property
+    def clip_length(self) -> int:
+        """Samples of a clip."""
+        return self.train.audio.shape[1]
+
+    @property
+    def clip_seconds(self) -> float:
+        return self.clip_length / self.sample_rate
+
+
+LabelledDataset = ImageDataset | LabelledTextDataset | AudioDataset
+Dataset = LabelledDataset | TextDataset

@@ -9,7 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from metagen_jax.data.datasets import SPLITS, Dataset, ImageDataset, LabelledTextDataset, TextDataset
+from metagen_jax.data.datasets import (
+    SPLITS,
+    AudioDataset,
+    Dataset,
+    ImageDataset,
+    LabelledDataset,
+    LabelledTextDataset,
+    TextDataset,
+)
 
 
 @functools.singledispatch
@@ -19,6 +27,7 @@ def dataset_arrays(dataset: Dataset) -> dict[str, np.ndarray]:
     Images: `train_images`, `train_labels`, the same for `validation` and `test`, and `class_names` as text.
     Text: `train_tokens`, `validation_tokens`, `test_tokens`, and `vocabulary`, one string.
     Labelled texts: `train_tokens`, `train_labels`, the same for the other splits, `class_names` and `vocabulary`.
+    Clips of sound: `train_audio`, `train_labels`, the same for the other splits, `class_names` and `sample_rate`.
     """
     raise TypeError(f"{type(dataset).__name__} is no dataset.")
 
@@ -40,7 +49,13 @@ def _(dataset: LabelledTextDataset) -> dict[str, np.ndarray]:
     return _labelled(dataset, "tokens") | names
 
 
-def _labelled(dataset: ImageDataset | LabelledTextDataset, inputs: str) -> dict[str, np.ndarray]:
+@dataset_arrays.register
+def _(dataset: AudioDataset) -> dict[str, np.ndarray]:
+    names = {"class_names": np.array(dataset.class_names), "sample_rate": np.array(dataset.sample_rate)}
+    return _labelled(dataset, "audio") | names
+
+
+def _labelled(dataset: LabelledDataset, inputs: str) -> dict[str, np.ndarray]:
     """What goes in and the labels of every split, one after the other."""
     return {
         f"{split}_{name}": getattr(getattr(dataset, split), name) for split in SPLITS for name in (inputs, "labels")

@@ -5,7 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
-from metagen_jax.data.datasets import SPLITS, Dataset, ImageDataset, LabelledTextDataset, TextDataset
+from metagen_jax.data.datasets import (
+    SPLITS,
+    AudioDataset,
+    Dataset,
+    ImageDataset,
+    LabelledDataset,
+    LabelledTextDataset,
+    TextDataset,
+)
 from metagen_jax.data.sources import SOURCES
 from metagen_jax.data.sources.request import DataRequest
 from metagen_jax.errors import DataError
@@ -17,7 +25,7 @@ def load_dataset(spec: ModelSpec) -> Dataset:
 
     Returns:
       An `ImageDataset` for images, a `TextDataset` for a text to be continued, a `LabelledTextDataset` for texts with
-      labels.
+      labels, an `AudioDataset` for recordings.
     Raises:
       DataError: something is missing, broken or not what the spec says; the message names the file.
     """
@@ -35,6 +43,8 @@ def make_request(spec: ModelSpec) -> DataRequest:
         path=Path(spec.data.source or spec.data.path or ""),
         image_size=spec.data.image_size,
         channels=spec.data.channels,
+        sample_rate=spec.data.sample_rate,
+        clip_seconds=spec.data.clip_seconds,
         validation_fraction=spec.data.validation_fraction,
         test_fraction=spec.data.test_fraction,
         max_examples=spec.data.max_examples,
@@ -57,11 +67,11 @@ def _(dataset: ImageDataset, spec: ModelSpec, path: Path) -> None:
 
 
 @check.register
-def _(dataset: LabelledTextDataset, spec: ModelSpec, path: Path) -> None:
+def _(dataset: LabelledTextDataset | AudioDataset, spec: ModelSpec, path: Path) -> None:
     check_classes(dataset, path, spec.task.num_classes)
 
 
-def check_classes(dataset: ImageDataset | LabelledTextDataset, path: Path, num_classes: int | None) -> None:
+def check_classes(dataset: LabelledDataset, path: Path, num_classes: int | None) -> None:
     """Refuses labels that there is nothing to learn from, or other ones than the spec says."""
     if len(np.unique(dataset.train.labels)) < 2:
         raise DataError(f"{path}: one class only among the training data\n  To classify, it takes two or more.")
@@ -112,6 +122,12 @@ def _(dataset: LabelledTextDataset, sizes: str) -> list[str]:
     _, length = dataset.train.tokens.shape
     lines = [f"{dataset.name}: texts of up to {length} characters; {sizes}", _classes(dataset.class_names)]
     return [*lines, _vocabulary(dataset.vocabulary)]
+
+
+@_facts.register
+def _(dataset: AudioDataset, sizes: str) -> list[str]:
+    kind = f"clips of {dataset.clip_seconds:g} s at {dataset.sample_rate:,} samples a second"
+    return [f"{dataset.name}: {kind}; {sizes}", _classes(dataset.class_names)]
 
 
 def _classes(names: tuple[str, ...]) -> str:

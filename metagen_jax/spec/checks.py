@@ -12,6 +12,7 @@ from metagen_jax.spec.schema import (
     EMBEDDED_NUM_CLASSES,
     EMBEDDED_SOURCES,
     FORMATS,
+    LABELLED_AUDIO,
     LABELLED_IMAGES,
     LABELLED_TEXTS,
     QUALITY_OBJECTIVES,
@@ -24,16 +25,19 @@ from metagen_jax.spec.schema import (
 SUPPORTED: dict[tuple[tuple[str, ...], ...], str] = {
     (("image",), ("label",)): "classification",
     (("text",), ("label",)): "classification",
+    (("audio",), ("label",)): "classification",
     (("text",), ("text",)): "generation",
 }
 CONTENTS: dict[tuple[tuple[str, ...], ...], str] = {  # what the data of each have to hold
     (("image",), ("label",)): LABELLED_IMAGES,
     (("text",), ("label",)): LABELLED_TEXTS,
+    (("audio",), ("label",)): LABELLED_AUDIO,
     (("text",), ("text",)): TEXT,
 }
 FORMAT_OF_SUFFIX = {".npz": "npz", ".csv": "text_table"} | dict.fromkeys((".txt", ".text", ".md"), "text")
-FORMAT_OF_FOLDER = {LABELLED_IMAGES: "image_folder", LABELLED_TEXTS: "text_folder"}
-ONLY_FOR_PATH = ("format", "image_size", "channels", "validation_fraction", "test_fraction")
+FORMAT_OF_FOLDER = {LABELLED_IMAGES: "image_folder", LABELLED_TEXTS: "text_folder", LABELLED_AUDIO: "audio_folder"}
+KEYS_OF_INPUTS = {"image": ("image_size", "channels"), "audio": ("sample_rate", "clip_seconds")}  # of data
+ONLY_FOR_PATH = ("format", *sum(KEYS_OF_INPUTS.values(), ()), "validation_fraction", "test_fraction")
 
 
 def inferred_format(path: str, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> str | None:
@@ -113,11 +117,13 @@ def check_data_modality(spec: SpecFile) -> Iterator[Problem]:
         yield Problem(("data", "format" if data.format else "path"), problem, f"Use {' or '.join(fitting)}.")
 
 
-def check_image_keys(spec: SpecFile) -> Iterator[Problem]:
-    if spec.data.source is None and "image" not in spec.modality.inputs:
-        for name in ("image_size", "channels"):
-            if name in spec.data.model_fields_set:
-                problem = f"{getattr(spec.data, name)} has no meaning without image in modality.inputs"
+def check_keys_of_inputs(spec: SpecFile) -> Iterator[Problem]:
+    if spec.data.source is not None:
+        return
+    for needed, names in KEYS_OF_INPUTS.items():
+        for name in names:
+            if needed not in spec.modality.inputs and name in spec.data.model_fields_set:
+                problem = f"{getattr(spec.data, name)} has no meaning without {needed} in modality.inputs"
                 yield Problem(("data", name), problem, "Remove the line.")
 
 
@@ -250,7 +256,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Callable[[SpecFile], Iterator[Problem]]], .
     (("task", "data"), check_embedded_classes),
     (("data",), check_data_origin),
     (("data", "modality"), check_data_modality),
-    (("data", "modality"), check_image_keys),
+    (("data", "modality"), check_keys_of_inputs),
     (("data",), check_channels),
     (("data",), check_fractions),
     (("constraints",), check_parameter_budget),

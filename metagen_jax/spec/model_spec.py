@@ -47,6 +47,8 @@ class DataSpec:
     format: str | None
     image_size: int | None
     channels: int | None
+    sample_rate: int | None
+    clip_seconds: float | None
     validation_fraction: float
     test_fraction: float
     max_examples: int | None

@@ -21,6 +21,7 @@ key changes something you can see. What works today:
 |---|---|---|---|
 | name what an image shows | `[image]` | `[label]` | `classification` |
 | name what kind a text is of | `[text]` | `[label]` | `classification` |
+| name what is heard in a recording | `[audio]` | `[label]` | `classification` |
 | continue a text | `[text]` | `[text]` | `generation` |
 
 ```bash

@@ -31,23 +31,28 @@ SPEC_VERSION = "1.0"
 DEFAULT_CONTEXT_WINDOW = 128
 WORKS_TODAY = (
     "Today: inputs [image], outputs [label], task.type classification; inputs [text], outputs [label], task.type "
-    "classification; or inputs [text], outputs [text], task.type generation."
+    "classification; inputs [audio], outputs [label], task.type classification; or inputs [text], outputs [text], "
+    "task.type generation."
 )
-LABELLED_IMAGES, TEXT, LABELLED_TEXTS = "images with labels", "text", "texts with labels"  # what data may hold
+# What data may hold.
+LABELLED_IMAGES, TEXT, LABELLED_TEXTS = "images with labels", "text", "texts with labels"
+LABELLED_AUDIO = "recordings with labels"
 EMBEDDED_SOURCES = {
     "digits": LABELLED_IMAGES,
     "mnist5k": LABELLED_IMAGES,
     "kjv": TEXT,
     "kjv_book_groups": LABELLED_TEXTS,
     "kjv_testaments": LABELLED_TEXTS,
+    "spoken_prompts": LABELLED_AUDIO,
 }
-EMBEDDED_NUM_CLASSES = {"digits": 10, "mnist5k": 10, "kjv_book_groups": 6, "kjv_testaments": 2}
+EMBEDDED_NUM_CLASSES = {"digits": 10, "mnist5k": 10, "kjv_book_groups": 6, "kjv_testaments": 2, "spoken_prompts": 5}
 FORMATS = {
     "npz": LABELLED_IMAGES,
     "image_folder": LABELLED_IMAGES,
     "text": TEXT,
     "text_folder": LABELLED_TEXTS,
     "text_table": LABELLED_TEXTS,
+    "audio_folder": LABELLED_AUDIO,
 }
 DIRECTIONS = {  # of every objective
     "validation_loss": "minimize",
@@ -117,7 +122,7 @@ class Section(BaseModel):
 class ModalitySection(Section):
     """What goes in and what comes out."""
 
-    inputs: Annotated[tuple[Annotated[str, Word(("image", "text"), WORKS_TODAY)], ...], OneOrMore()] = key(
+    inputs: Annotated[tuple[Annotated[str, Word(("image", "text", "audio"), WORKS_TODAY)], ...], OneOrMore()] = key(
         ..., "What the model reads.", ["image"]
     )
     outputs: Annotated[tuple[Annotated[str, Word(("label", "text"), WORKS_TODAY)], ...], OneOrMore()] = key(
@@ -150,8 +155,8 @@ class DataSection(Section):
     )
     path: Annotated[str | None, FilePath()] = key(
         None,
-        "Your own data: an .npz, a folder of images by class, a text file, a folder of text files by class, or a .csv "
-        "table with the columns text and label.",
+        "Your own data: an .npz, a folder of images by class, a text file, a folder of text files by class, a .csv table "
+        "with the columns text and label, or a folder of WAV files by class.",
         "my_images",
         "none",
     )
@@ -163,6 +168,18 @@ class DataSection(Section):
     )
     channels: Annotated[int | None, Whole(1, 3)] = key(
         None, "1 to read your own images in grey, 3 in colour.", 1, "as the images are"
+    )
+    sample_rate: Annotated[int | None, Whole(1000, 192_000)] = key(
+        None,
+        "Samples a second that your own recordings are resampled to.",
+        16000,
+        "the lowest among the recordings, at most 16,000",
+    )
+    clip_seconds: Annotated[float | None, Number(0.1, 60)] = key(
+        None,
+        "Seconds that your own recordings are cut to, or filled up to with silence.",
+        1.5,
+        "as long as the longest, at most 1",
     )
     validation_fraction: Annotated[float, Number(0, 0.5, above=True)] = key(
         0.1, "Share of your own data that selection looks at.", 0.1
@@ -274,7 +291,7 @@ class ArchitectureSection(Section):
     ] = key(
         (),
         "The family of architectures: `vit`, `cnn` or `resnet` for images, `decoder_transformer` to continue a text, "
-        "`encoder_transformer` to label texts.",
+        "`encoder_transformer` to label texts, `spectrogram_transformer` for sound.",
         "cnn",
         "the first of these for the task",
     )

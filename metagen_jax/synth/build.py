@@ -111,7 +111,7 @@ def _space(
             _program(module, modality, family, fixed, spec.training.batch_size),
             named_axes.leaves(_abstract(module, family.model_class)),
             tuple(largest),
-            fixed=tuple(field.value for field in fixed),
+            fixed=(*(field.value for field in fixed), *modality.inner_lengths(lengths_of(fixed))),
             causal=family.causal,
             predictor=predictor,
         )

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import pathlib
+import re
 import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
@@ -54,10 +55,12 @@ def model_context(
         "activation_label": label,
         **_precision_context(precision),
     }
+    fragments = [render(fragment.format(**structure), choices) for fragment in family.fragments]
     return {
         "config_doc": f"The sizes of this {family.title}.",
         "config_fields": [*fixed, *numbers, *searched],
-        "model_fragments": [render(fragment.format(**structure), choices) for fragment in family.fragments],
+        "model_fragments": fragments,
+        "model_has_constants": any(re.search(r"\bnp\.", fragment) for fragment in fragments),
         "model_class": family.model_class,
     }
 

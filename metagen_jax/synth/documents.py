@@ -13,6 +13,7 @@ from PIL import Image
 
 from metagen_jax.data import (
     SPLITS,
+    AudioDataset,
     Dataset,
     ImageDataset,
     LabelledTextDataset,
@@ -22,6 +23,7 @@ from metagen_jax.data import (
     save_npz,
 )
 from metagen_jax.data.export import dataset_arrays
+from metagen_jax.data.waves import write_wave
 from metagen_jax.spec import Training
 from metagen_jax.synth.markdown import inline, printable
 
@@ -30,6 +32,7 @@ LINE_LENGTH = 88
 PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "numpy")
 PICTURE_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # what PIL calls an image of so many channels
 EXAMPLE_TEXT = "example.txt"
+EXAMPLE_WAVE = "example.wav"
 METRIC_TITLES = {
     "loss": "loss in nats (lower is better)",
     "accuracy": "accuracy (higher is better)",
@@ -106,6 +109,12 @@ def _(dataset: LabelledTextDataset, folder: Path) -> None:
     _write_labels(dataset.class_names, folder)
     write_json(folder / "vocabulary.json", dataset.vocabulary)
     write_text(folder / EXAMPLE_TEXT, decode_padded(dataset.test.tokens[0], dataset.vocabulary))
+
+
+@_write_meaning.register
+def _(dataset: AudioDataset, folder: Path) -> None:
+    _write_labels(dataset.class_names, folder)
+    write_wave(folder / EXAMPLE_WAVE, dataset.test.audio[0], dataset.sample_rate)
 
 
 def _write_labels(class_names: tuple[str, ...], folder: Path) -> None:

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
-from metagen_jax.data import Dataset, ImageDataset, LabelledTextDataset, TextDataset
+from metagen_jax.data import AudioDataset, Dataset, ImageDataset, LabelledTextDataset, TextDataset
 from metagen_jax.synth.documents import (
     EXAMPLE_TEXT,
+    EXAMPLE_WAVE,
     PICTURE_MODES,
     data_card,
     example_counts,
@@ -145,6 +146,42 @@ def _(dataset: LabelledTextDataset, lengths: Mapping[str, int], samples: Samples
             ("vocabulary.json", "the characters; the token of each is its position plus 2"),
             (EXAMPLE_TEXT, "the first text of the test data, to try it with"),
         ],
+    }
+
+
+@data_context.register
+def _(dataset: AudioDataset, lengths: Mapping[str, int], samples: Samples) -> dict[str, Any]:
+    seconds = f"{dataset.clip_seconds:g}"
+    return {
+        "further_packages": [("scipy", metadata.version("scipy"))],
+        "train_arguments": "audio, labels",
+        "train_values": "*train_data",
+        "has_windows": False,
+        "clip_seconds": seconds,
+        "sample_rate": dataset.sample_rate,
+        "example_file": EXAMPLE_WAVE,
+        "example_noun": f"clip of {seconds} s",
+        "infer_command": f"python infer.py {EXAMPLE_WAVE}",
+        "samples": [(inline(question), inline(answer)) for question, answer in samples],
+        "data_arrays": "train_audio and train_labels, the same for validation and test, class_names\nand sample_rate",
+        "data_card": data_card(
+            dataset,
+            f"{example_counts(dataset)} clips of {seconds} s, {dataset.sample_rate:,} samples a second. "
+            f"Labels: {_listed(dataset.class_names)}.",
+        ),
+        "intended": (
+            "For naming what is heard in recordings like these, for learning how such a network works, and as a starting "
+            "point for other recordings. Not for decisions about people, health or safety."
+        ),
+        "limits": [
+            f"It always answers with one of its {dataset.num_classes} labels, also when none of them fits.",
+            f"It hears the first {seconds} s of a recording and nothing after them; how loud a recording is makes no "
+            "difference.",
+            f"It was trained on {len(dataset.train):,} clips; others that differ in speaker, instrument, microphone or "
+            "background will be recognised less well.",
+            UNCALIBRATED,
+        ],
+        "data_files": [LABELS_FILE, (EXAMPLE_WAVE, "the first clip of the test data, to try it with")],
     }
 
 

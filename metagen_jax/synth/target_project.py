@@ -8,12 +8,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from metagen_jax.data import Dataset, ImageDataset, LabelledTextDataset, TextDataset
+from metagen_jax.data import AudioDataset, Dataset, ImageDataset, LabelledTextDataset, TextDataset
 from metagen_jax.spec import Training
 from metagen_jax.synth import codegen
 from metagen_jax.synth.architecture import Blueprint
 from metagen_jax.synth.documents import (
     EXAMPLE_TEXT,
+    EXAMPLE_WAVE,
     LARGEST_DATA_BYTES,
     PACKAGES,
     example_file,
@@ -330,6 +331,19 @@ def _(dataset: LabelledTextDataset, target: Scale, facts: TargetFacts) -> dict[s
             ("labels.json", "the names of the labels of `data.npz`"),
             ("vocabulary.json", "the characters of `data.npz`; the token of each is its position plus 2"),
             (EXAMPLE_TEXT, "the first text of its test data, to try `infer.py` with"),
+        ],
+    }
+
+
+@_kind_context.register
+def _(dataset: AudioDataset, target: Scale, facts: TargetFacts) -> dict[str, Any]:
+    return {
+        "further_packages": [("scipy", metadata.version("scipy"))],
+        "label_bound": "SIZE.config.num_classes",
+        "infer_command": f"python infer.py --run trial {EXAMPLE_WAVE}",
+        "data_files": [
+            ("labels.json", "the names of the labels of `data.npz`"),
+            (EXAMPLE_WAVE, "the first clip of its test data, to try `infer.py` with"),
         ],
     }
 

@@ -163,6 +163,7 @@ def test_the_project_answers(finished: Path, kind: str):
     [
         pytest.param("cnn", "cnn", "example.png", marks=pytest.mark.slow),
         ("labelled_text", "encoder_transformer", "example.txt"),
+        ("audio", "spectrogram_transformer", "example.wav"),
     ],
 )
 def test_networks_of_other_families_are_found_trained_and_handed_over(

@@ -6,6 +6,7 @@ from metagen_jax.spec import load_spec
 
 IMAGES = "modality: {inputs: [image], outputs: [label]}\ntask: {type: classification, num_classes: %d}\n"
 LABELLED_TEXTS = IMAGES.replace("image", "text")
+AUDIO = IMAGES.replace("image", "audio")
 TEXT = "modality: {inputs: [text], outputs: [text]}\ntask: {type: generation}\n"
 
 
@@ -39,6 +40,17 @@ def labelled_text_spec(tmp_path):
     def make(data, num_classes=2, context_window=16):
         limits = f"constraints: {{context_window: {context_window}}}\n"
         (tmp_path / "spec.yaml").write_text(f"name: test\n{LABELLED_TEXTS % num_classes}{limits}data: {{{data}}}\n")
+        return load_spec(tmp_path / "spec.yaml")
+
+    return make
+
+
+@pytest.fixture
+def audio_spec(tmp_path):
+    """Returns a function from the YAML of the data section to a spec for audio classification."""
+
+    def make(data, num_classes=2):
+        (tmp_path / "spec.yaml").write_text(f"name: test\n{AUDIO % num_classes}data: {{{data}}}\n")
         return load_spec(tmp_path / "spec.yaml")
 
     return make

@@ -1,5 +1,6 @@
 """Splits, baselines, the export: what needs no files to read."""
 
+import dataclasses
 import itertools
 import os
 import subprocess
@@ -11,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metagen_jax.data import (
+    AudioDataset,
+    AudioSplit,
     ImageDataset,
     ImageSplit,
     LabelledTextDataset,
@@ -19,6 +22,7 @@ from metagen_jax.data import (
     bigram_bits_per_character,
     majority_accuracy,
     naive_bayes_accuracy,
+    nearest_spectrum_accuracy,
     save_npz,
 )
 from metagen_jax.data.characters import encode_padded
@@ -105,3 +109,18 @@ def test_naive_bayes_is_that_of_counts_by_hand():
     answers = [int(np.argmax(pair)) for pair in scores.values()]
     assert answers == [0, 1, 1, 0, 0]
     assert naive_bayes_accuracy(dataset) == pytest.approx(np.mean(np.array(answers) == validation.labels))
+
+
+def test_the_nearest_spectrum_tells_tones_apart_and_is_no_louder_for_loud_ones():
+    time, random = np.arange(2000) / 8000, np.random.default_rng(0)
+
+    def clips(count):
+        labels = np.arange(count, dtype=np.int32) % 2
+        peaks = random.uniform(1000, 20_000, (count, 1))
+        tones = np.sin(2 * np.pi * np.array([400, 1600])[labels, None] * time) + random.normal(0, 0.1, (count, 2000))
+        return AudioSplit(np.int16(peaks * tones), labels)
+
+    dataset = AudioDataset("test", ("low", "high"), 8000, clips(20), clips(10), clips(10))
+    assert nearest_spectrum_accuracy(dataset) == 1
+    swapped = dataclasses.replace(dataset.validation, labels=1 - dataset.validation.labels)
+    assert nearest_spectrum_accuracy(dataclasses.replace(dataset, validation=swapped)) == 0

@@ -42,3 +42,19 @@ def test_comparison_tells_same_bytes_same_content_and_difference(script, tmp_pat
 def test_missing_package_is_named(script, tmp_path):
     with pytest.raises(SystemExit, match=r"mnist_5k.csv.gz"):
         script.build_mnist5k(tmp_path, tmp_path / "out.npz")
+
+
+def test_the_loudest_part_is_cut_out_and_scaled_in_whole_numbers(script):
+    audio = np.zeros(3 * script.CLIP, np.int16)
+    audio[5000 : 5000 + script.CLIP] = 1000
+    audio[5100] = -2000
+    part = script.loudest(audio)
+    assert part.shape == (script.CLIP,) and part.dtype == np.int16
+    assert part[0] == part[-1] == 15_000 and part[100] == -30_000
+
+
+def test_a_recording_that_is_there_twice_is_found_wherever_it_begins(script):
+    clips = np.random.RandomState(0).normal(0, 1000, (5, 2, script.CLIP)).cumsum(axis=-1)
+    clips[2, 1] = np.roll(clips[0, 1], 80) * 2
+    clips[4, 1] = clips[4, 0]
+    assert script.repeated(clips).tolist() == [False, False, True, False, True]

@@ -144,3 +144,35 @@ def test_describe_names_sizes_classes_and_licence(image_spec):
     text = "\n".join(describe(load_dataset(image_spec("source: mnist5k", 10))))
     for part in ("28 x 28", "train 4,000, validation 500, test 500", "10 classes: 0, 1, 2", "CC BY-SA 3.0"):
         assert part in text
+
+
+@pytest.fixture(scope="module")
+def prompts():
+    from metagen_jax.data.sources import DataRequest, read_embedded
+
+    return read_embedded(DataRequest("spoken_prompts"))
+
+
+def test_every_language_has_as_many_clips_in_every_split(prompts):
+    assert prompts.class_names == ("English", "French", "Italian", "Russian", "Spanish")
+    splits = [getattr(prompts, split) for split in SPLITS]
+    assert [np.bincount(split.labels).tolist() for split in splits] == [[135] * 5, [25] * 5, [40] * 5]
+    assert (prompts.sample_rate, prompts.clip_length) == (8000, 4000)
+    assert {split.audio.dtype for split in splits} == {np.dtype(np.int16)}
+
+
+def test_no_two_clips_are_alike_and_none_is_quiet(prompts):
+    clips = np.concatenate([getattr(prompts, split).audio for split in SPLITS]).astype(np.float64)
+    normal = clips - clips.mean(axis=1, keepdims=True)
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+    alike = normal @ normal.T - np.eye(len(normal))
+    assert alike.max() < 0.9
+    assert abs(clips).max(axis=1).min() > 15_000
+
+
+def test_prompts_are_cut_to_max_examples_in_training_only(audio_spec, prompts):
+    dataset = load_dataset(audio_spec("source: spoken_prompts, max_examples: 50", 5))
+    assert [len(getattr(dataset, split)) for split in SPLITS] == [50, 125, 200]
+    assert (dataset.train.audio == prompts.train.audio[:50]).all()
+    assert np.bincount(dataset.train.labels).min() > 3
+    assert any("one speaker a language" in line for line in describe(dataset))

@@ -9,6 +9,7 @@ from PIL import Image
 from metagen_jax.cli import main
 from metagen_jax.data import load_dataset
 from metagen_jax.data.inspection import inspect, kind_of
+from metagen_jax.data.waves import write_wave
 from metagen_jax.errors import DataError
 from metagen_jax.spec import load_spec
 from metagen_jax.synth.choices import check_choices
@@ -181,6 +182,44 @@ def test_a_table_without_the_columns_is_a_problem_that_names_them(tmp_path: Path
     assert "pets.csv: no column 'text'; found a, b" in findings.problems[0]
 
 
+def recording(path: Path, hertz: float, rate: int = 8000, seconds: float = 0.5) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_wave(path, np.int16(9000 * np.sin(2 * np.pi * hertz * np.arange(int(rate * seconds)) / rate)), rate)
+
+
+def test_a_folder_of_recordings_has_counts_and_a_spec_that_loads_it(tmp_path: Path):
+    for number in range(12):
+        recording(tmp_path / "birds" / "owl" / f"{number}.wav", 300 + number)
+        recording(tmp_path / "birds" / "tit" / f"{number}.wav", 3000 + number, 22_050, 1.5)
+    (tmp_path / "birds" / "owl" / "notes.txt").write_text("at night")
+    findings = inspect(tmp_path / "birds")
+    assert not findings.problems and not findings.remarks
+    assert "24 recordings, not divided" in findings.found[0]
+    assert findings.found[1] == "0.50 to 1.50 s long, half of them up to 1.50 s, 8,000 to 22,050 samples a second"
+    assert "2 classes: owl 12, tit 12" in findings.found
+    assert "12 of 24 recordings are longer than 1 s: only their beginning is read" in findings.found
+    assert findings.found[-1].endswith("because they are no WAV files: 1, such as notes.txt")
+    spec, dataset = proposed(tmp_path / "birds", tmp_path)
+    assert (spec.name, dataset.num_classes, dataset.sample_rate, dataset.clip_seconds) == ("birds", 2, 8000, 1)
+
+
+def test_recordings_that_are_broken_silent_or_there_twice_are_told(tmp_path: Path):
+    for number in range(12):
+        for name, hertz in (("owl", 300), ("tit", 3000)):
+            recording(tmp_path / "birds" / name / f"{number}.wav", hertz + number)
+    cut = tmp_path / "birds" / "owl" / "3.wav"
+    cut.write_bytes(cut.read_bytes()[:-10])
+    recording(tmp_path / "birds" / "tit" / "4.wav", 305)
+    recording(tmp_path / "birds" / "tit" / "5.wav", 0)
+    findings = inspect(tmp_path / "birds")
+    assert len(findings.problems) == 1 and "3.wav: cut short" in findings.problems[0]
+    silent, twice = findings.remarks
+    assert silent == "nothing but silence: 1 recordings, such as tit/5.wav"
+    assert twice == "the same recording in two classes: 1 times, such as owl/5.wav and tit/4.wav"
+    with pytest.raises(DataError, match="a single recording"):
+        kind_of(cut)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -202,8 +241,8 @@ def test_what_cannot_be_read_at_all_is_said(tmp_path: Path, capsys: pytest.Captu
     with pytest.raises(DataError, match="no files in it"):
         kind_of(tmp_path / "empty")
     (tmp_path / "sounds").mkdir()
-    (tmp_path / "sounds" / "one.wav").write_bytes(b"RIFF")
-    with pytest.raises(DataError, match=r"nothing in it that can be trained on \(1 \.wav\)"):
+    (tmp_path / "sounds" / "one.mp3").write_bytes(b"ID3")
+    with pytest.raises(DataError, match=r"nothing in it that can be trained on \(1 \.mp3\)"):
         kind_of(tmp_path / "sounds")
     picture(tmp_path / "one.png")
     with pytest.raises(DataError, match="a single picture"):

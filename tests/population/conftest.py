@@ -64,6 +64,7 @@ FAMILIES = {
         "text_char_lm.yaml",
         ("constraints.context_window=12", "training.label_smoothing=0.1", *SMALL),
     ),
+    "spectrogram_transformer": ("audio_classification.yaml", ("architecture.choices.stride=4", *SMALL)),
     "encoder_transformer": (
         "text_classification.yaml",
         ("constraints.context_window=30", "architecture.choices.stride=4", *SMALL),

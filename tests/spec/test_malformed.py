@@ -114,7 +114,7 @@ ONE_VALUE = [
     ("  device: cpu", "  device: [edge, phone]", "is not a word"),
     ("  device: cpu", "  device: rtx4090", "'rtx4090' is not known here"),
     ("  source: digits", "  source: mnist5", "Did you mean 'mnist5k'?"),
-    ("  source: digits", "  source: imagenet", "Known: digits, kjv, kjv_book_groups, kjv_testaments, mnist5k."),
+    ("  source: digits", "  source: imagenet", "kjv_testaments, mnist5k, spoken_prompts."),
     ("  augmentation: shift", "  augmentation: flip", "Known: none, shift."),
     ("  augmentation: shift", "  augmentation: none\n  schedule: cosin", "Did you mean 'cosine'?"),
     ("  augmentation: shift", "  augmentation: none\n  objective: mse", "Known: cross_entropy."),
@@ -213,13 +213,20 @@ ONE_VALUE = [
     ("  source: digits", "  source: digits\n  path: mine", "both given"),
     ("  source: digits", "  source: digits\n  validation_fraction: 0.2", "cannot be set for source 'digits'"),
     ("  source: digits", "  source: digits\n  image_size: 16", "cannot be set for source 'digits'"),
+    ("  source: digits", "  source: digits\n  sample_rate: 8000", "cannot be set for source 'digits'"),
+    ("  source: digits", "  path: mine\n  clip_seconds: 2", "2.0 has no meaning without audio in modality.inputs"),
+    ("  source: digits", "  path: mine\n  format: audio_folder", "'audio_folder' holds recordings with labels"),
     ("  source: digits", "  source: digits\n  max_examples: 3", "Write at least 10."),
     ("  source: digits", "  path: book.txt", "'text' holds text, but modality is image -> label"),
     ("  source: digits", "  path: images.zip", "Add format: npz or image_folder."),
     ("  source: digits", "  path: https://example.org/x.npz", "nothing is downloaded"),
     ("  source: digits", "  path: ''", "is not a path"),
     ("  source: digits", "  path: 7", "7 is not a path"),
-    ("  source: digits", "  path: mine\n  format: csv", "Known: image_folder, npz, text, text_folder, text_table."),
+    (
+        "  source: digits",
+        "  path: mine\n  format: csv",
+        "Known: audio_folder, image_folder, npz, text, text_folder, text_table.",
+    ),
     ("  source: digits", "  path: mine\n  test_fraction: 0", "Write a number above 0"),
     ("  source: digits", "  path: mine\n  channels: 2", "Write 1 for grey or 3 for colour."),
     (
@@ -417,6 +424,7 @@ COMBINATIONS = [
     ("text", "label", "generation", "bad.yaml:8, task.type: 'generation' does not go with text -> label"),
     ("image, text", "label", "classification", "bad.yaml:4, modality: image + text -> label is not supported yet"),
     ("image", "label", "generation", "bad.yaml:8, task.type: 'generation' does not go with image -> label"),
+    ("audio", "text", "generation", "bad.yaml:4, modality: audio -> text is not supported yet"),
     ("text", "text", "classification", "bad.yaml:8, task.type: 'classification' does not go with text -> text"),
 ]
 

@@ -36,6 +36,12 @@ BASES: list[dict[str, Any]] = [
         "task": {"type": "classification", "num_classes": 10},
         "data": {"path": "mine"},
     },
+    {
+        "name": "demo",
+        "modality": {"inputs": ["audio"], "outputs": ["label"]},
+        "task": {"type": "classification", "num_classes": 10},
+        "data": {"path": "mine"},
+    },
 ]
 
 

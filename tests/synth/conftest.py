@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+import wave
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ import numpy as np
 import pytest
 from flax import nnx
 from PIL import Image
+from scipy.signal import resample_poly
 
 from metagen_jax.automl.pipeline import Prepared, prepare
 from metagen_jax.automl.run_folder import versions
+from metagen_jax.data.waves import read_clip, write_wave
 from metagen_jax.population.checkpoints import save_weights
 from metagen_jax.population.weights import Structure, Weights
 from metagen_jax.spec import load_spec
@@ -30,9 +33,16 @@ TINY = {  # of each family
     "image": {"d_model": 8, "num_layers": 2, "num_heads": 1, "head_dim": 4, "d_ff": 16},
     "cnn": {"width": 8, "num_layers": 2, "hidden": 12},
     "text": {"d_model": 8, "num_layers": 1, "num_heads": 2, "head_dim": 4, "d_ff": 16},
+    "audio": {"d_model": 8, "num_layers": 2, "num_heads": 2, "head_dim": 4, "d_ff": 16},
     "labelled_text": {"d_model": 8, "num_layers": 2, "num_heads": 2, "head_dim": 4, "d_ff": 16},
 }
-GRID = {"image": {"patch_size": 2}, "cnn": {"stride": 2}, "text": {}, "labelled_text": {"stride": 2}}
+GRID = {
+    "image": {"patch_size": 2},
+    "cnn": {"stride": 2},
+    "text": {},
+    "audio": {"stride": 2},
+    "labelled_text": {"stride": 2},
+}
 NUM_STEPS = 25
 FILES = {
     "image": ("image_digits_demo.yaml", ("training.batch_size=16", "training.augmentation=shift")),
@@ -41,6 +51,7 @@ FILES = {
         "text_char_lm.yaml",
         ("constraints.context_window=16", "training.batch_size=8", "training.label_smoothing=0.1"),
     ),
+    "audio": ("audio_classification.yaml", ("training.batch_size=8", "data.max_examples=200")),
     "labelled_text": ("text_classification.yaml", ("training.batch_size=8", "data.max_examples=1000")),
 }
 QUICK = {  # the same programs are compiled again and again
@@ -223,6 +234,11 @@ def labelled_text_project(tmp_path_factory: pytest.TempPathFactory) -> Built:
     return build("labelled_text", tmp_path_factory.mktemp("labelled_text") / "project")
 
 
+@pytest.fixture(scope="session")
+def audio_project(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    return build("audio", tmp_path_factory.mktemp("audio") / "project")
+
+
 @pytest.fixture(scope="session", params=TINY)
 def project(request: pytest.FixtureRequest) -> Built:
     return request.getfixturevalue(f"{request.param}_project")
@@ -333,5 +349,33 @@ def labelled_text_results(labelled_text_project: Built) -> dict[str, Result]:
             "missing": ["infer.py", "nowhere.txt"],
             "latin": ["infer.py", "../latin.txt"],
             "empty": ["infer.py", "../empty.txt"],
+        },
+    )
+
+
+@pytest.fixture(scope="session")
+def audio_results(audio_project: Built) -> dict[str, Result]:
+    """Everything that the tests want to see of the commands of the project for recordings."""
+    folder, outside = audio_project.folder, audio_project.folder.parent
+    example = folder / "example.wav"
+    clip = read_clip(example, 8000, None)
+    with wave.open(str(outside / "fine.wav"), "wb") as file:
+        file.setparams((2, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(np.repeat(resample_poly(clip / 2, 2, 1).astype("<i2"), 2).tobytes())
+    with wave.open(str(outside / "wide.wav"), "wb") as file:
+        file.setparams((1, 3, 8000, 0, "NONE", ""))
+        file.writeframes((clip.astype("<i4") * 2**8).reshape(-1, 1).view(np.uint8)[:, :3].tobytes())
+    write_wave(outside / "short.wav", clip[:2000], 8000)
+    (outside / "cut.wav").write_bytes(example.read_bytes()[:1000])
+    (outside / "picture.wav").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(99))
+    write_wave(outside / "empty.wav", clip[:0], 8000)
+    broken = {name: ["infer.py", "example.wav", f"../{name}.wav"] for name in ("cut", "picture", "empty", "missing")}
+    return run_all(
+        folder,
+        read_me(folder)
+        | broken
+        | {
+            "wide": ["infer.py", "../wide.wav"],
+            "converted": ["infer.py", "example.wav", "../fine.wav", "../short.wav"],
         },
     )

@@ -153,6 +153,29 @@ def labelled_text_target(*overrides: str) -> Target:
     )
 
 
+def audio_params(sizes: Mapping[str, int], neighbours: int, positions: int, num_classes: int) -> int:
+    """Counted by hand, like `decoder_params`; the first convolution is 3 frames of 32 bands to 32 channels and a bias."""
+    width, heads = sizes["d_model"], sizes["num_heads"] * sizes["head_dim"]
+    layer = width * (4 * heads + 2 * sizes["d_ff"] + 2)
+    stem = 32 * (3 * 32 + 1) + neighbours * 32 * width
+    return stem + width * (positions + num_classes + 1) + sizes["num_layers"] * layer
+
+
+def audio_target(*overrides: str) -> Target:
+    """A network as large as AST (Gong et al., 2021) for 527 labels of half a second of sound."""
+    large = {"d_model": 768, "num_layers": 12, "num_heads": 12, "head_dim": 64, "d_ff": 3072}
+    small = {"d_model": 16, "num_layers": 2, "num_heads": 2, "head_dim": 8, "d_ff": 32}
+    return make_target(
+        "audio_classification.yaml",
+        ("training.batch_size=16", "training.steps=40", *overrides),
+        family="spectrogram_transformer",
+        grid=({"stride": 2}, {"stride": 2}),
+        sizes=(large, small),
+        fixed={"num_classes": 527},
+        params=(audio_params(large, 4, 16, 527), audio_params(small, 4, 16, 5)),
+    )
+
+
 def cnn_target(*overrides: str) -> Target:
     """A network of 1.9 billion parameters for 224 x 224 colour pixels; the prototype reads 8 x 8 grey ones."""
     large, small = {"width": 1024, "num_layers": 50, "hidden": 2048}, {"width": 8, "num_layers": 2, "hidden": 12}

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import pytest
 
-from metagen_jax.data import ImageDataset, LabelledTextDataset, TextDataset
+from metagen_jax.data import ImageDataset, TextDataset
 from metagen_jax.population.checkpoints import save_weights
 from metagen_jax.synth import documents
 from metagen_jax.synth.architecture import Blueprint
@@ -28,7 +28,7 @@ LARGE = {
     "image": {"d_model": 16384, "num_layers": 128, "num_heads": 128, "head_dim": 1024, "d_ff": 65536},
     "cnn": {"width": 16384, "num_layers": 128, "hidden": 65536},
 }
-LARGE["text"] = LARGE["labelled_text"] = LARGE["image"]
+LARGE |= dict.fromkeys(("text", "labelled_text", "audio"), LARGE["image"])
 HOSTILE = "\"\"\"'''\\\n{{ 7 * 7 }} {% raw %} `x` | <script>alert(1)</script>\x1b[31m\u202e # __import__('os')"
 
 
@@ -53,7 +53,7 @@ def test_every_command_of_the_readme_works_where_metagen_jax_cannot_be_imported(
 
 def test_its_own_tests_pass_and_none_is_skipped(project, request):
     out = results_of(project, request)["-m pytest test_project.py"].out
-    count = {"image": 4, "cnn": 4, "text": 5, "labelled_text": 6}[project.kind]
+    count = {"image": 4, "cnn": 4, "text": 5, "labelled_text": 6, "audio": 5}[project.kind]
     assert re.search(rf"^=* ?{count} passed in", out, re.M), out
 
 
@@ -80,7 +80,8 @@ def test_evaluate_gives_the_same_scores_as_the_modality_would(project, request):
     modality, space = project.prepared.modality, project.prepared.space
     fixed = {field.name: field.value for field in space.fixed}
     inputs, targets = modality.evaluation_arrays(project.prepared.dataset, "test", fixed)
-    logits = np.asarray(jax.jit(project.model)(inputs / np.float32(255) if inputs.dtype == np.uint8 else inputs))
+    scale = {np.dtype(np.uint8): 255, np.dtype(np.int16): 32768}.get(inputs.dtype)
+    logits = np.asarray(jax.jit(project.model)(inputs / np.float32(scale) if scale else inputs))
     accuracy = float((logits.argmax(-1) == targets).mean())
     said = float(re.search(r"test: .*accuracy (\S+)", out).group(1))
     assert said == pytest.approx(accuracy, abs=2 / targets.size)  # a tie may fall the other way
@@ -170,6 +171,42 @@ def test_wrong_input_to_the_project_for_labelled_texts_is_one_message_with_code_
     assert result.out == ""
 
 
+def test_infer_converts_other_recordings_and_says_so(audio_results, audio_project):
+    result = audio_results["converted"]
+    answers = [dict(re.findall(r"(\w+) \((\S+)%\)", line)) for line in result.out.splitlines()]
+    assert [len(answer) for answer in answers] == [3, 3, 3]
+    assert all({*answer} <= {*audio_project.prepared.dataset.class_names} for answer in answers)
+    same, fine, _ = answers
+    for name in same.keys() & fine.keys():  # resampling takes a little of the highest frequencies
+        assert float(same[name]) == pytest.approx(float(fine[name]), abs=5)
+    assert result.err.splitlines() == [
+        "../fine.wav: converted from 2 channels to one, 16000 samples a second to 8000",
+        "../short.wav: converted from 0.25 s to 0.5 s",
+    ]
+
+
+def test_a_recording_of_24_bits_is_heard_as_it_is(audio_results):
+    answers = [audio_results[command].out.split(": ")[1] for command in ("infer.py example.wav", "wide")]
+    assert answers[0] == answers[1]
+    assert audio_results["wide"].err == ""
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("cut", "../cut.wav: cannot be read as WAV (it is cut short)"),
+        ("picture", "../picture.wav: cannot be read as WAV (file does not start with RIFF id)"),
+        ("empty", "../empty.wav: cannot be read as WAV (there is no sound in it)"),
+        ("missing", "../missing.wav: cannot be read as WAV (No such file or directory)"),
+    ],
+)
+def test_wrong_input_to_the_project_for_recordings_is_one_message_with_code_2(audio_results, command, says):
+    result = audio_results[command]
+    assert result.code == 2
+    assert says in result.err
+    assert result.out == ""
+
+
 @pytest.mark.parametrize(
     ("command", "says"), [("foreign", "['#', 'ß']"), ("empty", "--prompt is empty"), ("cold", "0 or more")]
 )
@@ -235,7 +272,7 @@ def test_its_code_passes_ruff_with_the_default_settings(project, tmp_path, choic
 
 def test_code_does_not_depend_on_what_a_user_wrote(project, tmp_path):
     dataset = dataclasses.replace(project.prepared.dataset, name=HOSTILE, notes=(HOSTILE,))
-    if isinstance(dataset, ImageDataset | LabelledTextDataset):
+    if not isinstance(dataset, TextDataset):
         dataset = dataclasses.replace(dataset, class_names=tuple(f"{HOSTILE}{i}" for i in range(dataset.num_classes)))
     facts = dataclasses.replace(
         project.facts, description=HOSTILE, domain=HOSTILE, samples=((HOSTILE, HOSTILE), ("```", "~~~"))

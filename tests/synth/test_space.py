@@ -23,8 +23,15 @@ from tests.runs import ROOT
 IMAGE = ROOT / "specs" / "image_digits_demo.yaml"
 CNN = ROOT / "specs" / "image_digits_cnn.yaml"
 TEXT = ROOT / "specs" / "text_char_lm.yaml"
+AUDIO = ROOT / "specs" / "audio_classification.yaml"
 LABELLED_TEXT = ROOT / "specs" / "text_classification.yaml"
-FAMILIES = {"vit": IMAGE, "cnn": CNN, "decoder_transformer": TEXT, "encoder_transformer": LABELLED_TEXT}
+FAMILIES = {
+    "vit": IMAGE,
+    "cnn": CNN,
+    "decoder_transformer": TEXT,
+    "encoder_transformer": LABELLED_TEXT,
+    "spectrogram_transformer": AUDIO,
+}
 LATENCY_MS = 0.1
 FEW_LENGTHS = "architecture.choices={d_model: [16, 32, 48], num_layers: [1, 3], num_heads: [1, 3], head_dim: [8, 16], d_ff: [32, 96]}"
 CHOICES = "architecture.choices={{norm: [rms, layer], {width}: [8, 20], num_layers: [1, 3]}}"

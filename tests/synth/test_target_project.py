@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from metagen_jax.data import ImageDataset, LabelledTextDataset
+from metagen_jax.data import TextDataset
 from metagen_jax.synth import codegen, documents
 from metagen_jax.synth.architecture import Blueprint
 from tests.synth.conftest import QUICK, Result, read_me, run_all
 from tests.synth.targets import (
     NUMBERS,
     Target,
+    audio_target,
     cnn_target,
     image_target,
     labelled_text_target,
@@ -33,6 +34,7 @@ KINDS = {
     "cnn": cnn_target,
     "resnet": resnet_target,
     "labelled_text": labelled_text_target,
+    "audio": audio_target,
 }
 VARIANTS = [  # norm, activation, label smoothing, augmentation, schedule, precision
     ("rms", "gelu", 0.0, "none", "cosine", "float32"),
@@ -382,7 +384,7 @@ def varied(written: Written, choices: tuple, sizes: dict[str, int] | None) -> di
         training = dataclasses.replace(
             scale.training,
             label_smoothing=smoothing,
-            augmentation="none" if written.kind.endswith("text") else augmentation,
+            augmentation="none" if written.kind in ("text", "labelled_text", "audio") else augmentation,
             schedule=schedule,
             precision=precision,
         )
@@ -417,7 +419,7 @@ def test_its_model_has_the_text_of_the_prototypes_but_for_the_sizes(written):
 def test_text_that_a_user_wrote_stays_out_of_the_code(written, tmp_path):
     target = written.target
     dataset = dataclasses.replace(target.dataset, name=HOSTILE)
-    if isinstance(dataset, ImageDataset | LabelledTextDataset):
+    if not isinstance(dataset, TextDataset):
         dataset = dataclasses.replace(dataset, class_names=tuple(f"{HOSTILE}{i}" for i in range(dataset.num_classes)))
     facts = dataclasses.replace(target.facts, description=HOSTILE)
     hostile = contents(target.write(tmp_path / "winner", dataset=dataset, facts=facts))

@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from metagen_jax.data.inspection.audio_folder import inspect_audio_folder
 from metagen_jax.data.inspection.findings import Findings, Proposal
 from metagen_jax.data.inspection.image_folder import inspect_image_folder
 from metagen_jax.data.inspection.labelled_texts import inspect_text_folder, inspect_text_table
 from metagen_jax.data.inspection.npz_file import inspect_npz_file
 from metagen_jax.data.inspection.text_file import inspect_text_file
+from metagen_jax.data.sources.audio_folder import WAVES
 from metagen_jax.data.sources.class_folders import FileKind, is_hidden
 from metagen_jax.data.sources.image_folder import PICTURES
 from metagen_jax.data.sources.text_folder import TEXTS
@@ -20,8 +22,10 @@ INSPECTORS: dict[str, Callable[[Path], Findings]] = {
     "text": inspect_text_file,
     "text_folder": inspect_text_folder,
     "text_table": inspect_text_table,
+    "audio_folder": inspect_audio_folder,
 }
-FOLDERS: dict[str, FileKind] = {"image_folder": PICTURES, "text_folder": TEXTS}  # by what is in them, in this order
+# By what is in them, in this order: notes may lie beside pictures and recordings.
+FOLDERS: dict[str, FileKind] = {"image_folder": PICTURES, "audio_folder": WAVES, "text_folder": TEXTS}
 SUFFIXES = {".npz": "npz", ".csv": "text_table"}  # of files; any other is a text
 
 __all__ = ["INSPECTORS", "Findings", "Proposal", "inspect", "kind_of"]
@@ -51,6 +55,10 @@ def kind_of(path: Path) -> str:
         raise DataError(
             f"{path}: a single picture\n  Put pictures into one folder for each class, and name their parent."
         )
+    if suffix in WAVES.suffixes:
+        raise DataError(
+            f"{path}: a single recording\n  Put recordings into one folder for each class, and name their parent."
+        )
     return SUFFIXES.get(suffix, "text")
 
 
@@ -63,5 +71,7 @@ def _kind_of_folder(folder: Path) -> str:
             return name
     endings = Counter(path.suffix.lower() for path in files)
     found = ", ".join(f"{count} {ending}" for ending, count in endings.most_common(5))
-    remedy = "A folder has to hold pictures or text files; a table is one .csv file, arrays are one .npz file."
+    remedy = (
+        "A folder has to hold pictures, WAV files or text files; a table is one .csv file, arrays are one .npz file."
+    )
     raise DataError(f"{folder}: nothing in it that can be trained on ({found})\n  {remedy}")

@@ -3,7 +3,8 @@
 import dataclasses
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,19 @@ def slug(text: str) -> str:
     """
     word = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:48]
     return word if word[:1].isalpha() else f"data_{word}".strip("_")
+
+
+def division(splits: Iterable[str], many: str) -> str:
+    """A sentence about how many examples there are, given the split of each.
+
+    Examples:
+      >>> division(["train"] * 20, "pictures"), division(["train", "train", "test"], "texts")
+      ('20 pictures, not divided: a tenth each will be held out for validation and test', 'texts: train 2, test 1')
+    """
+    counts = Counter(splits)
+    if len(counts) == 1:
+        return f"{counts.total():,} {many}, not divided: a tenth each will be held out for validation and test"
+    return f"{many}: " + ", ".join(f"{split} {count:,}" for split, count in counts.items())
 
 
 def balance(counts: Mapping[str, int]) -> tuple[list[str], list[str]]:

@@ -10,7 +10,7 @@ import numpy as np
 from metagen_jax.data import pixels
 from metagen_jax.data.datasets import SPLITS
 from metagen_jax.data.inspection.duplicates import Example, duplicates
-from metagen_jax.data.inspection.findings import Findings, balance, image_proposal
+from metagen_jax.data.inspection.findings import Findings, balance, division, image_proposal
 from metagen_jax.data.inspection.image_shape import proposed_size
 from metagen_jax.data.sources.class_folders import list_splits, passed_over
 from metagen_jax.data.sources.image_folder import PICTURES
@@ -48,7 +48,12 @@ def inspect_image_folder(path: Path) -> Findings:
     counts = Counter(picture.label for picture in pictures if picture.split == "train")
     classes, remarks = balance(dict(sorted(counts.items())))
     sizes = Counter(picture.shape for picture in pictures)
-    found = (_splits(pictures), _sizes(sizes, is_gray), *classes, *passed_over(path, listed, PICTURES))
+    found = (
+        division((picture.split for picture in pictures), "pictures"),
+        _sizes(sizes, is_gray),
+        *classes,
+        *passed_over(path, listed, PICTURES),
+    )
     proposal = image_proposal(len(counts), sum(counts.values()), proposed_size(sizes))
     return Findings(
         found, (*remarks, *duplicates(_examples(path, pictures), "picture", "pictures")), tuple(problems), proposal
@@ -60,13 +65,6 @@ def _read(file: Path, split: str, label: str) -> _Picture:
     image = pixels.read_picture(file, 3, None)
     digest = hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()
     return _Picture(file, split, label, image.shape[:2], is_gray, digest)
-
-
-def _splits(pictures: list[_Picture]) -> str:
-    counts = Counter(picture.split for picture in pictures)
-    if len(counts) == 1:
-        return f"{len(pictures):,} pictures, not divided: a tenth each will be held out for validation and test"
-    return "pictures: " + ", ".join(f"{split} {count:,}" for split, count in counts.items())
 
 
 def _sizes(sizes: Counter[tuple[int, int]], is_gray: bool) -> str:

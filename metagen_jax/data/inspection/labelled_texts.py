@@ -7,7 +7,7 @@ from pathlib import Path
 
 from metagen_jax.data.datasets import SPLITS
 from metagen_jax.data.inspection.duplicates import Example, duplicates
-from metagen_jax.data.inspection.findings import Findings, Proposal, balance
+from metagen_jax.data.inspection.findings import Findings, Proposal, balance, division
 from metagen_jax.data.sources.class_folders import list_splits, passed_over
 from metagen_jax.data.sources.text_folder import TEXTS, read_example
 from metagen_jax.data.sources.text_table import read_rows
@@ -62,7 +62,7 @@ def _findings(read: Sequence[Read], notes: Sequence[str], problems: Sequence[str
     classes, remarks = balance(dict(sorted(counts.items())))
     window = _window(lengths)
     found = (
-        _splits(examples),
+        division((example.split for example in examples), "texts"),
         f"texts of {lengths[0]:,} to {lengths[-1]:,} characters, half of them up to {lengths[len(lengths) // 2]:,}",
         *classes,
         *notes,
@@ -78,13 +78,6 @@ def _findings(read: Sequence[Read], notes: Sequence[str], problems: Sequence[str
         batch_size=min(32, max(1, sum(counts.values()) // 2)),
     )
     return Findings(found, (*remarks, *duplicates(examples, "text", "texts")), tuple(problems), proposal)
-
-
-def _splits(examples: Sequence[Example]) -> str:
-    counts = Counter(example.split for example in examples)
-    if len(counts) == 1:
-        return f"{len(examples):,} texts, not divided: a tenth each will be held out for validation and test"
-    return "texts: " + ", ".join(f"{split} {count:,}" for split, count in counts.items())
 
 
 def _window(lengths: Sequence[int]) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from metagen_jax.data.datasets import Dataset
+from metagen_jax.data.sources.audio_folder import read_audio_folder
 from metagen_jax.data.sources.embedded import read_embedded
 from metagen_jax.data.sources.image_folder import read_image_folder
 from metagen_jax.data.sources.npz_file import read_npz_file
@@ -18,4 +19,5 @@ SOURCES: dict[str, Callable[[DataRequest], Dataset]] = {
     "text": read_text_file,
     "text_folder": read_text_folder,
     "text_table": read_text_table,
+    "audio_folder": read_audio_folder,
 }

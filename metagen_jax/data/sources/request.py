@@ -12,6 +12,8 @@ class DataRequest:
       path: the file or folder; for embedded data, the name of the set.
       image_size: side of the square to which images are resized; None keeps the size that they have.
       channels: 1 for gray, 3 for RGB, 4 for RGBA; None keeps what the images have.
+      sample_rate: of recordings, in samples a second; None takes one that suits all of them.
+      clip_seconds: to which recordings are cut or filled up; None takes a length that suits them.
       validation_fraction, test_fraction: shares of the data, where the data do not come divided.
       max_examples: keeps at most so many training examples; of one text, training characters.
       context_window: how many characters a text model reads; of one text, each split has to hold one window and its next
@@ -21,6 +23,8 @@ class DataRequest:
     path: Path
     image_size: int | None = None
     channels: int | None = None
+    sample_rate: int | None = None
+    clip_seconds: float | None = None
     validation_fraction: float = 0.1
     test_fraction: float = 0.1
     max_examples: int | None = None

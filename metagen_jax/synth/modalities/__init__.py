@@ -1,6 +1,7 @@
 """The registry of modalities: a new one is one file here and one entry below."""
 
 from metagen_jax.spec import ModelSpec
+from metagen_jax.synth.modalities.audio_classification import AudioClassification
 from metagen_jax.synth.modalities.base import (
     HYPERPARAMETER,
     SIZE,
@@ -15,7 +16,12 @@ from metagen_jax.synth.modalities.image_classification import ImageClassificatio
 from metagen_jax.synth.modalities.text_classification import TextClassification
 from metagen_jax.synth.modalities.text_generation import TextGeneration
 
-MODALITIES: tuple[Modality, ...] = (ImageClassification(), TextClassification(), TextGeneration())
+MODALITIES: tuple[Modality, ...] = (
+    ImageClassification(),
+    TextClassification(),
+    AudioClassification(),
+    TextGeneration(),
+)
 
 __all__ = [
     "HYPERPARAMETER",

@@ -169,6 +169,10 @@ class Modality(abc.ABC):
         """The values of a structural dimension for prototypes, from those for targets with other fixed sizes."""
         return dimension.values
 
+    def inner_lengths(self, fixed: Mapping[str, int]) -> tuple[int, ...]:
+        """Numbers that come up in the shapes of a program beside the fixed ones and the batch's, and are no axis."""
+        return ()
+
     @abc.abstractmethod
     def abstract_batch(self, fixed: Mapping[str, int], batch_size: int) -> tuple[Array, ...]:
         """What `train_batch` gives: the shapes and types that a training step reads."""

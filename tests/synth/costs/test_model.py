@@ -21,6 +21,10 @@ SPECS = {
     "vit": ("image_digits_demo.yaml", ()),
     "cnn": ("image_digits_cnn.yaml", ()),
     "decoder_transformer": ("text_char_lm.yaml", ("constraints.context_window=24", "training.batch_size=4")),
+    "spectrogram_transformer": (
+        "audio_classification.yaml",
+        ("architecture.choices.stride=2", "training.batch_size=4"),
+    ),
     "encoder_transformer": (
         "text_classification.yaml",
         ("constraints.context_window=96", "architecture.choices.stride=4", "training.batch_size=4"),
