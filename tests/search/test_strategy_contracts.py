@@ -28,6 +28,7 @@ from metagen_jax.search import (
     start_from,
 )
 from metagen_jax.search.sampling import sample_uniform
+from tests.strategies import in_time
 
 
 class Setting(NamedTuple):
@@ -68,11 +69,7 @@ def random_with_a_proxy(space: Space, *, num_objectives: int, capacity: int, pop
 WRAPPED = {"random after a start": random_after_a_start, "random with a proxy": random_with_a_proxy}
 ALL: dict[str, Callable[..., SearchStrategy]] = {**STRATEGIES, **WRAPPED}
 every_strategy = pytest.mark.parametrize("name", sorted(ALL))
-# Each of these compiles a whole program of its own: half a minute for the larger ones.
-IN_SHORT = ("cma_es", "evolution", "random")
-every_strategy_in_time = pytest.mark.parametrize(
-    "name", [name if name in IN_SHORT else pytest.param(name, marks=pytest.mark.slow) for name in sorted(ALL)]
-)
+every_strategy_in_time = pytest.mark.parametrize("name", in_time(ALL))
 every_setting = pytest.mark.parametrize("setting", sorted(SETTINGS))
 
 
@@ -294,7 +291,7 @@ def test_state_survives_a_file_and_continues_bit_for_bit(name, setting):
     chex.assert_trees_all_equal(run(strategy, setting, key, 2, loaded), run(strategy, setting, key, 2, state))
 
 
-@every_strategy
+@every_strategy_in_time
 def test_a_population_larger_than_the_space_holds_all_of_it(name):
     strategy = ALL[name](discrete_space((3, 1), (True, False)), population_size=8, num_objectives=1, capacity=16)
     ask = jax.jit(strategy.ask)
