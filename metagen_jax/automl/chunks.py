@@ -88,15 +88,14 @@ class Segment:
     Attributes:
       last: steps taken so far.
       losses: `(steps of this segment, N)` float32, training.
-      validation_loss, validation_accuracy: `(N,)` float32, after the last of these steps.
+      scores: by name, each `(N,)` float32: the mean over the validation examples after the last of these steps.
       alive: `(N,)` bool, False for a candidate that has diverged.
       states, weights: one for each candidate, where they were asked for.
     """
 
     last: int
     losses: np.ndarray
-    validation_loss: np.ndarray
-    validation_accuracy: np.ndarray
+    scores: dict[str, np.ndarray]
     alive: np.ndarray
     states: tuple[State, ...] = ()
     weights: tuple[Weights, ...] = ()
@@ -197,13 +196,12 @@ class ChunkTrainer:
             last = min(first + part.length.segment, part.last)
             batches = self._batches(task.program.structure, first, last)
             population, losses = program.train(population, batches, part.length.steps, part.length.segment)
-            loss, accuracy = program.score(population, examples, batch_size)
+            scores = program.score(population, examples, batch_size)
             ends, sizes = last == part.last, [member.blueprint.sizes for member in task.members]
             yield Segment(
                 last=last,
                 losses=losses[:, :count],
-                validation_loss=loss[:count],
-                validation_accuracy=accuracy[:count],
+                scores={name: score[:count] for name, score in scores.items()},
                 alive=program.alive(population)[:count],
                 states=tuple(program.states(population, count)) if part.keeps_states and ends else (),
                 weights=tuple(program.weights(population, sizes)) if part.keeps_weights and ends else (),

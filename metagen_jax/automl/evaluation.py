@@ -1,34 +1,35 @@
 """Scores the winner as its owner will use it: the plain model at its true sizes."""
 
 import functools
+import operator
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
 
 from metagen_jax.population.program import evaluation_batches
+from metagen_jax.population.scores import Sums, sums
 from metagen_jax.population.weights import Structure, Weights
 from metagen_jax.synth.architecture import Blueprint
 
 
 def score_plain(
     structure: Structure, blueprint: Blueprint, weights: Weights, arrays: tuple[np.ndarray, ...], batch_size: int
-) -> tuple[float, float]:
-    """Mean cross-entropy in nats and the share of right answers over all examples of `arrays`."""
+) -> dict[str, float]:
+    """The mean of each score of the program's `score_fn` over all examples of `arrays`, by name."""
     graph, params = nnx.split(structure.apply(blueprint.sizes, weights))
 
     @jax.jit
-    def sums(batch: tuple[jax.Array, ...], real: jax.Array) -> jax.Array:
-        loss, right = structure.module.score_fn(nnx.merge(graph, params), *batch)
-        weight = jnp.broadcast_to(real.reshape(-1, *[1] * (loss.ndim - 1)), loss.shape)
-        return jnp.stack([jnp.sum(loss * weight), jnp.sum(right * weight), jnp.sum(weight)])
+    def of_batch(*batch: jax.Array) -> Sums:
+        *examples, real = batch
+        return sums(structure.module.score_fn(nnx.merge(graph, params), *examples), real)
 
     batches = zip(*evaluation_batches(arrays, batch_size), strict=True)
-    total = functools.reduce(np.add, [np.asarray(sums(tuple(batch[:-1]), batch[-1]), np.float64) for batch in batches])
-    return float(total[0] / total[2]), float(total[1] / total[2])
+    each = [jax.tree.map(float, of_batch(*batch)) for batch in batches]  # added up in 64 bits
+    total: Sums = functools.reduce(lambda one, other: jax.tree.map(operator.add, one, other), each)
+    return {name: float(mean) for name, mean in total.means().items()}
 
 
 def repeat_plain(

@@ -347,7 +347,7 @@ class _Runner:
         arrays = self._modality.evaluation_arrays(self._dataset, split, fixed)
         structure = self._trainer.structure(candidate)
         batch_size = self._modality.evaluation_batch_size
-        measured = self._modality.metrics(*score_plain(structure, candidate.prototype, weights, arrays, batch_size))
+        measured = self._modality.metrics(score_plain(structure, candidate.prototype, weights, arrays, batch_size))
         return {metric: measured[metric] for metric in self._spec.evaluation.metrics}
 
     def _repeat(self, winner: Candidate) -> float:

@@ -258,10 +258,7 @@ class PrototypeTrainer:
         for position, candidate in enumerate(done.candidates):
             candidate.losses = candidate.losses + [float(loss) for loss in losses[:, position]]
             candidate.scores = candidate.scores + [
-                Score(
-                    segment.last,
-                    metrics(float(segment.validation_loss[position]), float(segment.validation_accuracy[position])),
-                )
+                Score(segment.last, metrics({name: float(score[position]) for name, score in segment.scores.items()}))
                 for segment in done.segments
             ]
             _conclude(candidate, bool(done.segments[-1].alive[position]), ends=part.last == part.length.steps)

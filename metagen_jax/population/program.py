@@ -17,6 +17,7 @@ from metagen_jax.population.devices import AXIS
 from metagen_jax.population.flat import Flat, Layout
 from metagen_jax.population.modes import LOOP, VMAP
 from metagen_jax.population.parts import Parts
+from metagen_jax.population.scores import Sums, sums
 from metagen_jax.population.weights import Structure, Weights, cut, pad
 from metagen_jax.synth import named_axes
 
@@ -204,16 +205,14 @@ class Program:
         self.compile(batches, length)
         return self._compiled[length].as_text() or ""
 
-    def score(
-        self, population: Population, arrays: tuple[np.ndarray, ...], batch_size: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Mean cross-entropy in nats and share of right answers over all examples: two times `(N,)` float32.
+    def score(self, population: Population, arrays: tuple[np.ndarray, ...], batch_size: int) -> dict[str, np.ndarray]:
+        """The mean of each score of the program's `score_fn` over all examples, by name: `(N,)` float32.
 
         NaN for a candidate that has failed.
         """
         examples = tuple(evaluation_batches(arrays, batch_size))
-        loss, right = self._score_of(examples)(population, examples)
-        return np.asarray(loss)[self._slots], np.asarray(right)[self._slots]
+        means = self._score_of(examples)(population, examples)
+        return {name: np.asarray(mean)[self._slots] for name, mean in means.items()}
 
     def logits(self, population: Population, inputs: np.ndarray) -> np.ndarray:
         """What every candidate answers to one batch of inputs: `(N, B, ...)` float32."""
@@ -322,24 +321,25 @@ class Program:
     def _logits_chunk(self, params: Any, sizes: dict[str, jax.Array], inputs: jax.Array) -> jax.Array:
         return self._over_slots(lambda p, s, depths: self._model(p, s, depths)(inputs), sizes, params, sizes)
 
-    def _score_chunk(self, chunk: Population, batches: tuple) -> tuple[jax.Array, jax.Array]:
-        *arrays, real = batches
+    def _score_chunk(self, chunk: Population, batches: tuple) -> dict[str, jax.Array]:
+        def of_batch(candidate: Population, depths: Mapping[str, jax.Array], batch: tuple) -> Sums:
+            *examples, real = batch
+            model = self._model(candidate.params, candidate.sizes, depths)
+            return sums(self._module.score_fn(model, *examples), real)
 
-        def score_one(candidate: Population, depths: Mapping[str, jax.Array]) -> tuple[jax.Array, jax.Array]:
-            def one_batch(total: jax.Array, batch: tuple) -> tuple:
-                *examples, weight = batch
-                loss, right = self._module.score_fn(
-                    self._model(candidate.params, candidate.sizes, depths), *examples
-                )  # (B,) or (B, T)
-                weight = jnp.broadcast_to(weight.reshape(-1, *[1] * (loss.ndim - 1)), loss.shape)
-                return total + jnp.stack([jnp.sum(loss * weight), jnp.sum(right * weight), jnp.sum(weight)]), None
+        def score_if_alive(candidate: Population, depths: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+            first = jax.tree.map(lambda array: array[0], batches)
+            nothing = jax.tree.map(jnp.zeros_like, jax.eval_shape(of_batch, candidate, depths, first))
 
-            (loss, right, count), _ = jax.lax.scan(one_batch, jnp.zeros(3), (*arrays, real))
-            return loss / count, right / count
+            def score() -> dict[str, jax.Array]:
+                def one_more(total: Sums, batch: tuple) -> tuple[Sums, None]:
+                    return jax.tree.map(jnp.add, total, of_batch(candidate, depths, batch)), None
 
-        def score_if_alive(candidate: Population, depths: Mapping[str, jax.Array]) -> tuple[jax.Array, jax.Array]:
-            failed = (jnp.float32(jnp.nan),) * 2
-            return jax.lax.cond(candidate.alive, score_one, lambda *_: failed, candidate, depths)
+                total, _ = jax.lax.scan(one_more, nothing, batches)
+                return total.means()
+
+            failed = jax.tree.map(lambda total: jnp.full_like(total, jnp.nan), nothing.scores)
+            return jax.lax.cond(candidate.alive, score, lambda: failed)
 
         return self._over_slots(score_if_alive, chunk.sizes, chunk)
 

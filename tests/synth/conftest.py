@@ -145,7 +145,7 @@ def build(kind: str, folder: Path, *more: str) -> Built:
         versions=versions(),
         params=named_axes.param_count(program.leaves, sizes),
         flops=1e6,
-        validation=modality.metrics(losses[-1], 0.5),
+        validation=modality.metrics({"loss": losses[-1], "accuracy": 0.5}),
         test={"loss": losses[-1]},
         baselines=modality.baselines(dataset),
         prototype_steps=NUM_STEPS,

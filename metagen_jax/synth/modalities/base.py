@@ -190,8 +190,8 @@ class Modality(abc.ABC):
         """Inputs and targets, first axis: examples, of all of a split."""
 
     @abc.abstractmethod
-    def metrics(self, loss: float, accuracy: float) -> dict[str, float]:
-        """What is reported, from mean cross-entropy in nats and the share of right answers."""
+    def metrics(self, scores: Mapping[str, float]) -> dict[str, float]:
+        """What is reported, from the means of what the rendered `score_fn` gives, by its names."""
 
     @abc.abstractmethod
     def baselines(self, dataset: Dataset) -> dict[str, dict[str, float]]:

@@ -102,8 +102,8 @@ class ImageClassification(Modality):
         examples = getattr(dataset, split)
         return examples.images, examples.labels
 
-    def metrics(self, loss: float, accuracy: float) -> dict[str, float]:
-        return {"loss": loss, "accuracy": accuracy}
+    def metrics(self, scores: Mapping[str, float]) -> dict[str, float]:
+        return {name: scores[name] for name in ("loss", "accuracy")}
 
     def baselines(self, dataset: Dataset) -> dict[str, dict[str, float]]:
         assert isinstance(dataset, ImageDataset)

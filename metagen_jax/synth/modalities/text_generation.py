@@ -84,7 +84,8 @@ class TextGeneration(Modality):
         targets = tokens[1 : count * context + 1].reshape(count, context).astype(np.int32)
         return inputs, targets
 
-    def metrics(self, loss: float, accuracy: float) -> dict[str, float]:
+    def metrics(self, scores: Mapping[str, float]) -> dict[str, float]:
+        loss, accuracy = scores["loss"], scores["accuracy"]
         return {"loss": loss, "bits_per_character": loss / math.log(2), "accuracy": accuracy}
 
     def baselines(self, dataset: Dataset) -> dict[str, dict[str, float]]:
