@@ -32,6 +32,18 @@ TINY = {
             "training.batch_size=16",
         ],
     ),
+    "vae": (
+        "specs/image_vae.yaml",
+        [
+            "architecture.choices={latent: [3, 4], width: [8, 12], hidden: 8, encoder_layers: 1, decoder_layers: [1, 2], stride: 2}",
+            "data.source=digits",
+            "search.budget=4",
+            "search.rounds=1",
+            "search.prototype_steps=12",
+            "training.steps=24",
+            "training.batch_size=16",
+        ],
+    ),
     "text": (
         "specs/text_char_lm.yaml",
         [

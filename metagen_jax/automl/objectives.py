@@ -12,7 +12,12 @@ from metagen_jax.search import pareto_mask
 from metagen_jax.spec import Objective
 
 # The metric of an objective to the measured metric or the cost that it reads.
-MEASURED = {"validation_loss": "loss", "validation_accuracy": "accuracy", "bits_per_character": "bits_per_character"}
+MEASURED = {
+    "validation_loss": "loss",
+    "validation_accuracy": "accuracy",
+    "validation_mse": "mse",
+    "bits_per_character": "bits_per_character",
+}
 
 
 def value(candidate: Candidate, metric: str) -> float:

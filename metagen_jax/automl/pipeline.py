@@ -25,7 +25,7 @@ from metagen_jax.automl.progress import Logged, Progress, Silent
 from metagen_jax.automl.prototype_trainer import OutOfTime, PrototypeTrainer
 from metagen_jax.automl.run_folder import CHECKPOINTS, DATABASE, LOG, RunFolder, write_json
 from metagen_jax.automl.rungs import Schedule, schedule
-from metagen_jax.automl.samples import sample_answers
+from metagen_jax.automl.samples import sample_answers, write_pictures
 from metagen_jax.automl.search_engine import ArchitectureSearchEngine, SearchResult
 from metagen_jax.automl.stopwatch import MOST_MEASURED, Stopwatch, read_latency
 from metagen_jax.automl.time_limit import keep_within
@@ -180,7 +180,6 @@ class _Runner:
         self._timing: dict[str, float] = {}
         run_key, self._search_key = keys_of(self._spec)
         self._deadline_share = SEARCH_SHARE
-        self._baselines = self._modality.baselines(self._dataset)
         self._plan, mesh = plan_of(prepared, options), population_mesh(options.num_devices)
         self._trainer = PrototypeTrainer(
             self._prototypes, self._dataset, run_key, mesh, self._plan, self._progress, self._check_time, helpers
@@ -209,12 +208,15 @@ class _Runner:
         test = self._timed("test", lambda: self._score(final, weights[position], "test"))
         database.record_test(final, final.scores[-1].step, test)
         database.finish()
+        baselines = self._modality.baselines(self._dataset, winner.prototype.sizes)
         front = objectives.front(within, self._spec.search.objectives)
         latency = self._timed("latency", lambda: self._measure(front, winner))
         difference = self._timed("repeat", lambda: self._repeat(winner))
         if self._spec.outputs.project:
-            self._timed("project", lambda: self._export(winner, final, weights[position], test, searched))
-        result = self._result(searched, front, winner, final, finalists, test, difference)
+            self._timed("project", lambda: self._export(winner, final, weights[position], test, baselines, searched))
+        if self._spec.outputs.figures:
+            write_pictures(self._folder.path, self._model(final, weights[position]), self._dataset, self._spec.seed)
+        result = self._result(searched, front, winner, final, finalists, test, baselines, difference)
         if over:
             result["over_time_limit"] = [_summary(candidate) for candidate in over]
         write_json(self._folder.path / "front.json", [_summary(c) | {"validation": c.metrics} for c in front])
@@ -358,7 +360,13 @@ class _Runner:
         return float(np.max(np.abs(np.array(losses) - np.array(winner.losses))))
 
     def _export(
-        self, winner: Candidate, final: Candidate, weights: Weights, test: dict[str, float], searched: SearchResult
+        self,
+        winner: Candidate,
+        final: Candidate,
+        weights: Weights,
+        test: dict[str, float],
+        baselines: dict[str, dict[str, float]],
+        searched: SearchResult,
     ) -> None:
         exported = Winner(
             candidate=winner,
@@ -366,15 +374,18 @@ class _Runner:
             weights=weights,
             initial_weights=self._trainer.initial_weights(winner),
             test=test,
-            baselines=self._baselines,
+            baselines=baselines,
             num_candidates=len(searched.candidates) if self._options.train_prototypes else 1,
             samples=self._samples(final, weights),
         )
         export(self._folder.path, self._prepared, exported)
 
     def _samples(self, candidate: Candidate, weights: Weights) -> tuple[tuple[str, str], ...]:
-        model = self._trainer.structure(candidate).apply(candidate.prototype.sizes, weights)
+        model = self._model(candidate, weights)
         return sample_answers(model, self._dataset, self._spec.outputs.samples, self._spec.seed)
+
+    def _model(self, candidate: Candidate, weights: Weights) -> Any:
+        return self._trainer.structure(candidate).apply(candidate.prototype.sizes, weights)
 
     # -- what is written ----------------------------------------------------------------------------------------------
 
@@ -386,6 +397,7 @@ class _Runner:
         final: Candidate,
         finalists: list[Candidate],
         test: dict[str, float],
+        baselines: dict[str, dict[str, float]],
         difference: float,
     ) -> dict[str, Any]:
         statuses = [candidate.status for candidate in searched.candidates]
@@ -423,7 +435,7 @@ class _Runner:
                 "largest_loss_difference_when_repeated_alone": difference,
                 "project": "winner" if self._spec.outputs.project else None,
             },
-            "baselines": [{"name": name, "validation": metrics} for name, metrics in self._baselines.items()],
+            "baselines": [{"name": name, "validation": metrics} for name, metrics in baselines.items()],
             "latency_predictions": self._space.predictor.says,
         }
 

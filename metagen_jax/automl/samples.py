@@ -1,6 +1,7 @@
-"""A few answers of the winner, for its model card."""
+"""A few answers of the winner: as text for its model card, as pictures for a figure of the run."""
 
 import functools
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -14,12 +15,16 @@ from metagen_jax.data import (
     ImageDataset,
     LabelledTextDataset,
     TextDataset,
+    UnlabelledImageDataset,
     decode,
     decode_padded,
 )
+from metagen_jax.data.export import write_npz
 
 PROMPT_LENGTH = 32
 CONTINUATION_LENGTH = 120
+PICTURES = "pictures.npz"  # in a run's folder, where images come out
+NUM_RECONSTRUCTED, NUM_DRAWN = 10, 30
 
 
 def sample_answers(model: nnx.Module, dataset: Dataset, count: int, seed: int) -> tuple[tuple[str, str], ...]:
@@ -54,6 +59,13 @@ def _named(dataset: ImageDataset | AudioDataset, logits: np.ndarray, one: str) -
 
 
 @_answers.register
+def _(dataset: UnlabelledImageDataset, model: nnx.Module, count: int, seed: int) -> tuple[tuple[str, str], ...]:
+    pixels = dataset.test[:count] / np.float32(255)
+    errors = np.mean((np.asarray(jax.jit(model)(pixels)) - pixels) ** 2, axis=(1, 2, 3))
+    return tuple((f"test image {i}", f"mean squared error {error:.4f}") for i, error in enumerate(errors))
+
+
+@_answers.register
 def _(dataset: LabelledTextDataset, model: Any, count: int, seed: int) -> tuple[tuple[str, str], ...]:
     few = np.linspace(0, len(dataset.test) - 1, min(count, len(dataset.test))).astype(int)  # neighbours are alike
     context = model.embed.position.shape[0] * model.embed.stride
@@ -85,3 +97,30 @@ def _(dataset: TextDataset, model: Any, count: int, seed: int) -> tuple[tuple[st
         key = jax.random.fold_in(jax.random.key(seed), end)
         tokens[:, end] = next_tokens(window, np.int32(seen.shape[1] - 1), key)
     return tuple((decode(row[:length], dataset.vocabulary), decode(row[length:], dataset.vocabulary)) for row in tokens)
+
+
+@functools.singledispatch
+def pictures(dataset: Dataset, model: Any, seed: int) -> dict[str, np.ndarray]:
+    """Images that the model gives, by what they are, each `(N, H, W, C)` uint8; none where no images come out."""
+    return {}
+
+
+@pictures.register
+def _(dataset: UnlabelledImageDataset, model: Any, seed: int) -> dict[str, np.ndarray]:
+    originals = dataset.test[:NUM_RECONSTRUCTED]
+    mean, _ = jax.jit(model.encode)(originals / np.float32(255))
+    drawn = jax.random.normal(jax.random.key(seed), (NUM_DRAWN, mean.shape[-1]))
+    codes = {"reconstructions": mean, "drawn": drawn}
+    return {"originals": originals} | {name: _as_bytes(jax.jit(model.decode)(each)) for name, each in codes.items()}
+
+
+def _as_bytes(images: jax.Array) -> np.ndarray:
+    """Values in 0..1 as whole numbers in 0..255; those beyond are cut off."""
+    return np.asarray(jnp.round(255 * jnp.clip(images, 0, 1)), np.uint8)
+
+
+def write_pictures(folder: Path, model: Any, dataset: Dataset, seed: int) -> None:
+    """Leaves what `pictures` gives as `pictures.npz` in a run's folder, if there is any."""
+    images = pictures(dataset, model, seed)
+    if images:
+        write_npz(images, folder / PICTURES)

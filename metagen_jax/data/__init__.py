@@ -3,8 +3,10 @@
 from metagen_jax.data.baselines import (
     bigram_bits_per_character,
     majority_accuracy,
+    mean_image_mse,
     naive_bayes_accuracy,
     nearest_spectrum_accuracy,
+    pca_mse,
 )
 from metagen_jax.data.characters import decode, decode_padded, encode
 from metagen_jax.data.datasets import (
@@ -17,6 +19,7 @@ from metagen_jax.data.datasets import (
     LabelledTextDataset,
     LabelledTextSplit,
     TextDataset,
+    UnlabelledImageDataset,
 )
 from metagen_jax.data.export import save_npz, sha256
 from metagen_jax.data.loading import describe, load_dataset
@@ -31,6 +34,7 @@ __all__ = [
     "LabelledTextDataset",
     "LabelledTextSplit",
     "TextDataset",
+    "UnlabelledImageDataset",
     "bigram_bits_per_character",
     "decode",
     "decode_padded",
@@ -38,8 +42,10 @@ __all__ = [
     "encode",
     "load_dataset",
     "majority_accuracy",
+    "mean_image_mse",
     "naive_bayes_accuracy",
     "nearest_spectrum_accuracy",
+    "pca_mse",
     "save_npz",
     "sha256",
 ]

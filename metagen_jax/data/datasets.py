@@ -1,4 +1,4 @@
-"""What a loaded dataset is: three splits of images, texts or clips of sound with labels, or of one text as tokens."""
+"""What a loaded dataset is: three splits of images with or without labels, of texts or clips of sound with labels, or of one text."""
 
 import dataclasses
 
@@ -49,6 +49,33 @@ class ImageDataset:
     def image_shape(self) -> tuple[int, int, int]:
         """Height, width, channels."""
         _, height, width, channels = self.train.images.shape
+        return height, width, channels
+
+    def without_labels(self) -> "UnlabelledImageDataset":
+        """The same images in the same splits."""
+        images = {split: getattr(self, split).images for split in SPLITS}
+        return UnlabelledImageDataset(self.name, **images, notes=self.notes)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class UnlabelledImageDataset:
+    """Images in three splits that share no example.
+
+    Attributes:
+      train, validation, test: `(N, H, W, C)` uint8, 0 is black.
+      notes: what was done to the data while it was read, in plain sentences.
+    """
+
+    name: str
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    notes: tuple[str, ...] = ()
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width, channels."""
+        _, height, width, channels = self.train.shape
         return height, width, channels
 
 
@@ -163,4 +190,4 @@ class AudioDataset:
 
 
 LabelledDataset = ImageDataset | LabelledTextDataset | AudioDataset
-Dataset = LabelledDataset | TextDataset
+Dataset = LabelledDataset | UnlabelledImageDataset | TextDataset

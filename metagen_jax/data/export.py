@@ -17,6 +17,7 @@ from metagen_jax.data.datasets import (
     LabelledDataset,
     LabelledTextDataset,
     TextDataset,
+    UnlabelledImageDataset,
 )
 
 
@@ -25,6 +26,7 @@ def dataset_arrays(dataset: Dataset) -> dict[str, np.ndarray]:
     """Returns the arrays by which a dataset is written to a file, in the order of the file.
 
     Images: `train_images`, `train_labels`, the same for `validation` and `test`, and `class_names` as text.
+    Images without labels: `train_images`, `validation_images`, `test_images`.
     Text: `train_tokens`, `validation_tokens`, `test_tokens`, and `vocabulary`, one string.
     Labelled texts: `train_tokens`, `train_labels`, the same for the other splits, `class_names` and `vocabulary`.
     Clips of sound: `train_audio`, `train_labels`, the same for the other splits, `class_names` and `sample_rate`.
@@ -35,6 +37,11 @@ def dataset_arrays(dataset: Dataset) -> dict[str, np.ndarray]:
 @dataset_arrays.register
 def _(dataset: ImageDataset) -> dict[str, np.ndarray]:
     return _labelled(dataset, "images") | {"class_names": np.array(dataset.class_names)}
+
+
+@dataset_arrays.register
+def _(dataset: UnlabelledImageDataset) -> dict[str, np.ndarray]:
+    return {f"{split}_images": getattr(dataset, split) for split in SPLITS}
 
 
 @dataset_arrays.register

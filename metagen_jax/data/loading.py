@@ -13,6 +13,7 @@ from metagen_jax.data.datasets import (
     LabelledDataset,
     LabelledTextDataset,
     TextDataset,
+    UnlabelledImageDataset,
 )
 from metagen_jax.data.sources import SOURCES
 from metagen_jax.data.sources.request import DataRequest
@@ -24,8 +25,8 @@ def load_dataset(spec: ModelSpec) -> Dataset:
     """Reads the data that a spec names.
 
     Returns:
-      An `ImageDataset` for images, a `TextDataset` for a text to be continued, a `LabelledTextDataset` for texts with
-      labels, an `AudioDataset` for recordings.
+      An `ImageDataset` for images with labels, an `UnlabelledImageDataset` for images to be reconstructed, a `TextDataset`
+      for a text to be continued, a `LabelledTextDataset` for texts with labels, an `AudioDataset` for recordings.
     Raises:
       DataError: something is missing, broken or not what the spec says; the message names the file.
     """
@@ -33,6 +34,8 @@ def load_dataset(spec: ModelSpec) -> Dataset:
     if spec.data.source is None and not request.path.exists():
         raise DataError(f"{request.path}: no such file or folder\n  data.path is relative to the folder of the spec.")
     dataset = SOURCES[spec.data.format or "embedded"](request)
+    if isinstance(dataset, ImageDataset) and "label" not in (*spec.modality.inputs, *spec.modality.outputs):
+        dataset = dataset.without_labels()
     check(dataset, spec, request.path)
     return dataset
 
@@ -60,10 +63,20 @@ def check(dataset: Dataset, spec: ModelSpec, path: Path) -> None:
 
 @check.register
 def _(dataset: ImageDataset, spec: ModelSpec, path: Path) -> None:
+    check_square(dataset, path)
+    check_classes(dataset, path, spec.task.num_classes)
+
+
+@check.register
+def _(dataset: UnlabelledImageDataset, spec: ModelSpec, path: Path) -> None:
+    check_square(dataset, path)
+
+
+def check_square(dataset: ImageDataset | UnlabelledImageDataset, path: Path) -> None:
+    """Refuses images that are longer on one side than on the other."""
     height, width, _ = dataset.image_shape
     if height != width:
         raise DataError(f"{path}: images are {width} x {height}, not square\n  Set data.image_size to stretch them.")
-    check_classes(dataset, path, spec.task.num_classes)
 
 
 @check.register
@@ -107,9 +120,18 @@ def _facts(dataset: Dataset, sizes: str) -> list[str]:
 
 @_facts.register
 def _(dataset: ImageDataset, sizes: str) -> list[str]:
+    return [_images(dataset, sizes), _classes(dataset.class_names)]
+
+
+@_facts.register
+def _(dataset: UnlabelledImageDataset, sizes: str) -> list[str]:
+    return [_images(dataset, sizes)]
+
+
+def _images(dataset: ImageDataset | UnlabelledImageDataset, sizes: str) -> str:
     height, width, channels = dataset.image_shape
     kind = {1: "gray", 3: "RGB"}.get(channels, f"{channels} channels")
-    return [f"{dataset.name}: images of {width} x {height} ({kind}); {sizes}", _classes(dataset.class_names)]
+    return f"{dataset.name}: images of {width} x {height} ({kind}); {sizes}"
 
 
 @_facts.register

@@ -1,4 +1,4 @@
-"""`figures/front.png` and `figures/convergence.png` of a run."""
+"""`figures/front.png` and `figures/convergence.png` of a run, and `figures/pictures.png` where it gives images."""
 
 import math
 from pathlib import Path
@@ -11,12 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter, ScalarFormatter
 
+from metagen_jax.automl.samples import PICTURES
 from metagen_jax.report.run_data import COSTS, Record, RunData, read_run
 from metagen_jax.synth.architecture import by_name
 
 LABELS = {
     "validation_loss": "validation loss [nats]",
     "validation_accuracy": "validation accuracy",
+    "validation_mse": "validation mean squared error of a pixel",
     "bits_per_character": "validation bits per character",
     "params": "parameters",
     "flops": "FLOPs of a forward pass",
@@ -28,7 +30,14 @@ SIZES = {
     "num_layers": "layers",
     "num_heads": "heads",
     "hidden": "hidden channels",
+    "latent": "code",
 }
+PICTURE_TITLES = {
+    "originals": "test images",
+    "reconstructions": "the same images, drawn from their codes",
+    "drawn": "images drawn from random codes",
+}
+PICTURES_A_ROW = 10
 STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -48,6 +57,9 @@ def draw_figures(folder: Path) -> None:
     with matplotlib.rc_context(STYLE):
         _save(_front_figure(run), target / "front.png")
         _save(_convergence_figure(run), target / "convergence.png")
+        if (folder / PICTURES).is_file():
+            with np.load(folder / PICTURES) as pictures:
+                _save(_pictures_figure(dict(pictures)), target / "pictures.png")
 
 
 def _save(figure: Figure, path: Path) -> None:
@@ -157,3 +169,24 @@ def _draw_training(axes: Axes, run: RunData) -> None:
     axes.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.legend(loc="best")
+
+
+def _pictures_figure(pictures: dict[str, np.ndarray]) -> Figure:
+    """Every kind of picture as a grid, one below the other."""
+    grids = {name: _grid(images) for name, images in pictures.items()}
+    heights = [grid.shape[0] / grid.shape[1] for grid in grids.values()]
+    figure = Figure(figsize=(8, 8 * sum(heights) + 0.4 * len(heights)), layout="constrained")
+    each = figure.subplots(len(grids), 1, height_ratios=heights, squeeze=False)[:, 0]
+    for axes, (name, grid) in zip(each, grids.items(), strict=True):
+        axes.imshow(grid.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        axes.set_title(PICTURE_TITLES[name], loc="left")
+        axes.set_axis_off()
+    return figure
+
+
+def _grid(images: np.ndarray) -> np.ndarray:
+    """`(N, H, W, C)` images as one: rows of `PICTURES_A_ROW`, the last filled up with black."""
+    missing = -len(images) % PICTURES_A_ROW
+    images = np.concatenate([images, np.zeros((missing, *images.shape[1:]), images.dtype)])
+    rows = images.reshape(-1, PICTURES_A_ROW, *images.shape[1:])  # (rows, columns, H, W, C)
+    return np.concatenate([np.concatenate(list(row), axis=1) for row in rows])

@@ -15,6 +15,7 @@ from metagen_jax.spec.schema import (
     LABELLED_AUDIO,
     LABELLED_IMAGES,
     LABELLED_TEXTS,
+    LOSSES,
     QUALITY_OBJECTIVES,
     TEST_METRICS,
     TEXT,
@@ -24,12 +25,14 @@ from metagen_jax.spec.schema import (
 
 SUPPORTED: dict[tuple[tuple[str, ...], ...], str] = {
     (("image",), ("label",)): "classification",
+    (("image",), ("image",)): "reconstruction",
     (("text",), ("label",)): "classification",
     (("audio",), ("label",)): "classification",
     (("text",), ("text",)): "generation",
 }
 CONTENTS: dict[tuple[tuple[str, ...], ...], str] = {  # what the data of each have to hold
     (("image",), ("label",)): LABELLED_IMAGES,
+    (("image",), ("image",)): LABELLED_IMAGES,  # the labels are passed over
     (("text",), ("label",)): LABELLED_TEXTS,
     (("audio",), ("label",)): LABELLED_AUDIO,
     (("text",), ("text",)): TEXT,
@@ -189,6 +192,16 @@ def check_augmentation(spec: SpecFile) -> Iterator[Problem]:
         yield Problem(("training", "augmentation"), "'shift' moves images, and modality.inputs has none", remedy)
 
 
+def check_loss(spec: SpecFile) -> Iterator[Problem]:
+    training, fitting = spec.training, LOSSES[spec.task.type]
+    if training.objective not in (None, fitting):
+        problem = f"{show(training.objective)} is not what is minimised for {spec.task.type}"
+        yield Problem(("training", "objective"), problem, f"Write {fitting}, or remove the line.")
+    if training.label_smoothing and fitting != "cross_entropy":
+        problem = f"{training.label_smoothing} has no meaning for {spec.task.type}"
+        yield Problem(("training", "label_smoothing"), problem, "Remove the line.")
+
+
 def check_families(spec: SpecFile) -> Iterator[Problem]:
     for number, family in enumerate(spec.architecture.family):
         if family in spec.architecture.family[:number]:
@@ -231,7 +244,11 @@ def check_objectives(spec: SpecFile) -> Iterator[Problem]:
 
 
 def check_objective_task(spec: SpecFile) -> Iterator[Problem]:
-    belongs = {"validation_accuracy": "classification", "bits_per_character": "generation"}
+    belongs = {
+        "validation_accuracy": "classification",
+        "bits_per_character": "generation",
+        "validation_mse": "reconstruction",
+    }
     for number, objective in enumerate(spec.search.objectives):
         if belongs.get(objective.metric, spec.task.type) != spec.task.type:
             problem = f"{show(objective.metric)} is not measured for {spec.task.type}"
@@ -264,6 +281,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Callable[[SpecFile], Iterator[Problem]]], .
     (("constraints", "modality"), check_context_window),
     (("target", "modality"), check_target),
     (("training", "modality"), check_augmentation),
+    (("training", "task"), check_loss),
     (("architecture",), check_families),
     (("architecture",), check_choice_names),
     (("search",), check_search_counts),

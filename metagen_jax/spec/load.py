@@ -14,7 +14,15 @@ from metagen_jax.spec import model_spec as plain
 from metagen_jax.spec.checks import CHECKS, inferred_format
 from metagen_jax.spec.devices import memory_of
 from metagen_jax.spec.locations import Locations, Path, Problem, dotted, named_override, show
-from metagen_jax.spec.schema import DEFAULT_CONTEXT_WINDOW, DIRECTIONS, TEST_METRICS, SpecFile, section_of, walk_keys
+from metagen_jax.spec.schema import (
+    DEFAULT_CONTEXT_WINDOW,
+    DIRECTIONS,
+    LOSSES,
+    TEST_METRICS,
+    SpecFile,
+    section_of,
+    walk_keys,
+)
 from metagen_jax.spec.yaml_source import Source, flow, parse, read_text
 
 MAX_SHOWN = 25  # problems listed in one error
@@ -180,7 +188,8 @@ def _report(locations: Locations, problems: list[Problem]) -> str:
 
 def _resolve(spec: SpecFile, file: str, locations: Locations) -> plain.ModelSpec:
     """Turns a checked spec into plain numbers and fills in the defaults that depend on other keys."""
-    training, search, outputs = spec.training, spec.search, spec.outputs
+    search, outputs = spec.search, spec.outputs
+    training = spec.training.model_dump() | {"objective": spec.training.objective or LOSSES[spec.task.type]}
     return plain.ModelSpec(
         metagen_version=spec.metagen_version,
         name=spec.name,
@@ -190,7 +199,7 @@ def _resolve(spec: SpecFile, file: str, locations: Locations) -> plain.ModelSpec
         data=_resolve_data(spec, file),
         constraints=_resolve_constraints(spec),
         target=plain.Target(**spec.target.model_dump()),
-        training=plain.Training(**training.model_dump()),
+        training=plain.Training(**training),
         architecture=plain.Architecture(
             spec.architecture.family,
             {name: plain.Choice(**choice) for name, choice in sorted(spec.architecture.choices.items())},

@@ -23,7 +23,7 @@ class Modality:
 
 @dataclass(frozen=True)
 class Task:
-    """What is learnt: "classification" (with `num_classes`) or "generation"."""
+    """What is learnt: "classification" (with `num_classes`), "generation" or "reconstruction"."""
 
     type: str
     domain: str

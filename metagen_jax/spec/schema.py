@@ -30,8 +30,9 @@ from metagen_jax.spec.kinds import (
 SPEC_VERSION = "1.0"
 DEFAULT_CONTEXT_WINDOW = 128
 WORKS_TODAY = (
-    "Today: inputs [image], outputs [label], task.type classification; inputs [text], outputs [label], task.type "
-    "classification; inputs [audio], outputs [label], task.type classification; or inputs [text], outputs [text], "
+    "Today: inputs [image], outputs [label], task.type classification; inputs [image], outputs [image], task.type "
+    "reconstruction; inputs [text], outputs [label], task.type classification; inputs [audio], outputs [label], task.type "
+    "classification; or inputs [text], outputs [text], "
     "task.type generation."
 )
 # What data may hold.
@@ -57,15 +58,22 @@ FORMATS = {
 DIRECTIONS = {  # of every objective
     "validation_loss": "minimize",
     "validation_accuracy": "maximize",
+    "validation_mse": "minimize",
     "bits_per_character": "minimize",
     "params": "minimize",
     "flops": "minimize",
     "latency_ms": "minimize",
 }
-QUALITY_OBJECTIVES = ("validation_loss", "validation_accuracy", "bits_per_character")
+QUALITY_OBJECTIVES = ("validation_loss", "validation_accuracy", "validation_mse", "bits_per_character")
 TEST_METRICS = {  # of each task, and the default
     "classification": ("accuracy", "loss"),
     "generation": ("bits_per_character", "loss"),
+    "reconstruction": ("mse", "loss", "reconstruction", "kl"),
+}
+LOSSES = {  # what is minimised for each task
+    "classification": "cross_entropy",
+    "generation": "cross_entropy",
+    "reconstruction": "elbo",
 }
 
 MOST_PARAMETERS = 10**13
@@ -125,7 +133,7 @@ class ModalitySection(Section):
     inputs: Annotated[tuple[Annotated[str, Word(("image", "text", "audio"), WORKS_TODAY)], ...], OneOrMore()] = key(
         ..., "What the model reads.", ["image"]
     )
-    outputs: Annotated[tuple[Annotated[str, Word(("label", "text"), WORKS_TODAY)], ...], OneOrMore()] = key(
+    outputs: Annotated[tuple[Annotated[str, Word(("label", "text", "image"), WORKS_TODAY)], ...], OneOrMore()] = key(
         ..., "What the model answers with.", ["label"]
     )
 
@@ -133,8 +141,11 @@ class ModalitySection(Section):
 class TaskSection(Section):
     """What the model is for."""
 
-    type: Annotated[str, Word(("classification", "generation"), WORKS_TODAY)] = key(
-        ..., "What is learnt: a label for each input, or the continuation of a text.", "classification"
+    type: Annotated[str, Word(("classification", "generation", "reconstruction"), WORKS_TODAY)] = key(
+        ...,
+        "What is learnt: a label for each input, the continuation of a text, or to put an image into a short code and "
+        "draw it again from that, which draws new images from random codes too.",
+        "classification",
     )
     domain: Annotated[str, Line(500)] = key(
         "general", "What the data is about; shown in the model card.", "handwritten digits"
@@ -258,8 +269,11 @@ class TargetSection(Section):
 class TrainingSection(Section):
     """How candidates and the winner learn."""
 
-    objective: Annotated[str, Word(("cross_entropy",))] = key(
-        "cross_entropy", "The loss that is minimised.", "cross_entropy"
+    objective: Annotated[str | None, Word(tuple(dict.fromkeys(LOSSES.values())))] = key(
+        None,
+        "The loss that is minimised; `elbo` is the negative evidence lower bound of a variational autoencoder.",
+        "cross_entropy",
+        "elbo for reconstruction, cross_entropy elsewhere",
     )
     schedule: Annotated[str, Word(("cosine", "linear", "constant"))] = key(
         "cosine", "How the learning rate goes on after its warm-up.", "cosine"
@@ -290,8 +304,8 @@ class ArchitectureSection(Section):
         OneOrMore(),
     ] = key(
         (),
-        "The family of architectures: `vit`, `cnn` or `resnet` for images, `decoder_transformer` to continue a text, "
-        "`encoder_transformer` to label texts, `spectrogram_transformer` for sound.",
+        "The family of architectures: `vit`, `cnn` or `resnet` to label images, `vae` to reconstruct them, "
+        "`decoder_transformer` to continue a text, `encoder_transformer` to label texts, `spectrogram_transformer` for sound.",
         "cnn",
         "the first of these for the task",
     )
@@ -377,7 +391,10 @@ class SearchSection(Section):
 class EvaluationSection(Section):
     """What is reported about the winner."""
 
-    metrics: Annotated[tuple[Annotated[str, Word(("accuracy", "loss", "bits_per_character"))], ...], OneOrMore()] = key(
+    metrics: Annotated[
+        tuple[Annotated[str, Word(("accuracy", "loss", "bits_per_character", "mse", "reconstruction", "kl"))], ...],
+        OneOrMore(),
+    ] = key(
         (),
         "What is measured on the test data, once.",
         ["accuracy", "loss"],

@@ -18,6 +18,7 @@ from metagen_jax.data import (
     ImageDataset,
     LabelledTextDataset,
     TextDataset,
+    UnlabelledImageDataset,
     decode,
     decode_padded,
     save_npz,
@@ -37,6 +38,9 @@ METRIC_TITLES = {
     "loss": "loss in nats (lower is better)",
     "accuracy": "accuracy (higher is better)",
     "bits_per_character": "bits per character (lower is better)",
+    "mse": "mean squared error of a pixel (lower is better)",
+    "reconstruction": "how far images are off, in nats of the loss",
+    "kl": "what codes tell (Kullback-Leibler divergence), in nats of the loss",
 }
 
 
@@ -97,6 +101,11 @@ def _write_meaning(dataset: Dataset, folder: Path) -> None:
 def _(dataset: ImageDataset, folder: Path) -> None:
     _write_labels(dataset.class_names, folder)
     write_example(folder / example_file(dataset.image_shape[-1]), dataset.test.images[0])
+
+
+@_write_meaning.register
+def _(dataset: UnlabelledImageDataset, folder: Path) -> None:
+    write_example(folder / example_file(dataset.image_shape[-1]), dataset.test[0])
 
 
 @_write_meaning.register

@@ -5,7 +5,16 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
-from metagen_jax.data import AudioDataset, Dataset, ImageDataset, LabelledTextDataset, TextDataset
+import numpy as np
+
+from metagen_jax.data import (
+    AudioDataset,
+    Dataset,
+    ImageDataset,
+    LabelledTextDataset,
+    TextDataset,
+    UnlabelledImageDataset,
+)
 from metagen_jax.synth.documents import (
     EXAMPLE_TEXT,
     EXAMPLE_WAVE,
@@ -39,31 +48,18 @@ def data_context(dataset: Dataset, lengths: Mapping[str, int], samples: Samples)
 
 @data_context.register
 def _(dataset: ImageDataset, lengths: Mapping[str, int], samples: Samples) -> dict[str, Any]:
-    size, _, channels = dataset.image_shape
-    mode = PICTURE_MODES.get(channels)
-    example = example_file(channels)
-    alpha = mode in ("LA", "RGBA")
-    colours = dataset.train.images[..., :-1] if alpha else dataset.train.images
-    kind = PICTURE_KINDS[mode] if mode else f"{channels} values each"
-    pillow = [("pillow", metadata.version("pillow"))] if mode else []
+    of_images = _image_context(dataset.train.images, samples)
+    example = of_images["example_file"]
     return {
-        "further_packages": pillow,
+        **of_images,
         "train_arguments": "images, labels",
         "train_values": "*train_data",
-        "has_windows": False,
-        "picture_mode": mode,
-        "array_input": mode is None,
-        "alpha": alpha,
-        "dark": float(colours.mean()) < DARK,
-        "image_size": size,
-        "example_file": example,
-        "example_noun": "image",
+        "examples_function": "",
         "infer_command": f"python infer.py {example}",
-        "samples": [(inline(question), inline(answer)) for question, answer in samples],
         "data_arrays": "train_images and train_labels, the same for validation and test, and class_names",
         "data_card": data_card(
             dataset,
-            f"{example_counts(dataset)} images. {size} x {size} pixels, {kind}. Labels: {_listed(dataset.class_names)}.",
+            f"{_image_counts(dataset)} Labels: {_listed(dataset.class_names)}.",
         ),
         "intended": (
             "For naming what an image of this kind shows, for learning how such a network works, and as a starting "
@@ -80,13 +76,63 @@ def _(dataset: ImageDataset, lengths: Mapping[str, int], samples: Samples) -> di
 
 
 @data_context.register
+def _(dataset: UnlabelledImageDataset, lengths: Mapping[str, int], samples: Samples) -> dict[str, Any]:
+    of_images = _image_context(dataset.train, samples)
+    example = of_images["example_file"]
+    return {
+        **of_images,
+        "train_arguments": "images",
+        "train_values": "train_data",
+        "examples_function": "seeded",
+        "infer_command": f"python infer.py {example}\npython infer.py --samples 64",
+        "data_arrays": "train_images, validation_images and test_images",
+        "data_card": data_card(dataset, _image_counts(dataset)),
+        "intended": (
+            "For putting images of this kind into short codes, for drawing images like them, for learning how such a "
+            "network works, and as a starting point for other data. Not as a source of evidence: details are made up."
+        ),
+        "limits": [
+            "What it draws is blurred: what a code does not tell is drawn as the mean of what it may be.",
+            f"It was trained on {len(dataset.train):,} images; any other image is drawn as one of their kind.",
+            "What it draws from random codes may come close to an image that it was trained on.",
+        ],
+        "data_files": [(example, "the first image of the test data, to try it with")],
+    }
+
+
+def _image_context(images: np.ndarray, samples: Samples) -> dict[str, Any]:
+    """What the templates of every task with images read, from the training images, `(N, H, W, C)` uint8."""
+    *_, size, channels = images.shape
+    mode = PICTURE_MODES.get(channels)
+    alpha = mode in ("LA", "RGBA")
+    return {
+        "further_packages": [("pillow", metadata.version("pillow"))] if mode else [],
+        "picture_mode": mode,
+        "array_input": mode is None,
+        "alpha": alpha,
+        "dark": float((images[..., :-1] if alpha else images).mean()) < DARK,
+        "image_size": size,
+        "example_file": example_file(channels),
+        "example_noun": "image",
+        "samples": [(inline(question), inline(answer)) for question, answer in samples],
+    }
+
+
+def _image_counts(dataset: ImageDataset | UnlabelledImageDataset) -> str:
+    size, _, channels = dataset.image_shape
+    mode = PICTURE_MODES.get(channels)
+    kind = PICTURE_KINDS[mode] if mode else f"{channels} values each"
+    return f"{example_counts(dataset)} images. {size} x {size} pixels, {kind}."
+
+
+@data_context.register
 def _(dataset: TextDataset, lengths: Mapping[str, int], samples: Samples) -> dict[str, Any]:
     context = lengths["context"]
     return {
         "further_packages": [],
         "train_arguments": "tokens",
         "train_values": "train_data",
-        "has_windows": True,
+        "examples_function": "windows",
         "context": context,
         "vocabulary_size": len(dataset.vocabulary),
         "example_noun": f"window of {context} characters",
@@ -117,7 +163,7 @@ def _(dataset: LabelledTextDataset, lengths: Mapping[str, int], samples: Samples
         "further_packages": [],
         "train_arguments": "tokens, labels",
         "train_values": "*train_data",
-        "has_windows": False,
+        "examples_function": "",
         "context": context,
         "vocabulary_size": len(dataset.vocabulary),
         "example_file": EXAMPLE_TEXT,

@@ -8,7 +8,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from metagen_jax.data import AudioDataset, Dataset, ImageDataset, LabelledTextDataset, TextDataset
+from metagen_jax.data import (
+    AudioDataset,
+    Dataset,
+    ImageDataset,
+    LabelledTextDataset,
+    TextDataset,
+    UnlabelledImageDataset,
+)
 from metagen_jax.spec import Training
 from metagen_jax.synth import codegen
 from metagen_jax.synth.architecture import Blueprint
@@ -318,6 +325,17 @@ def _(dataset: ImageDataset, target: Scale, facts: TargetFacts) -> dict[str, Any
             ("labels.json", "the names of the labels of `data.npz`"),
             (example, "the first image of its test data, to try `infer.py` with"),
         ],
+    }
+
+
+@_kind_context.register
+def _(dataset: UnlabelledImageDataset, target: Scale, facts: TargetFacts) -> dict[str, Any]:
+    example = example_file(dataset.image_shape[-1])
+    return {
+        "further_packages": [("pillow", metadata.version("pillow"))],
+        "label_bound": "256",  # here of pixels and seeds
+        "infer_command": f"python infer.py --run trial {example}",
+        "data_files": [(example, "the first image of the test data, to try `infer.py` with")],
     }
 
 

@@ -19,10 +19,13 @@ from metagen_jax.data import (
     LabelledTextDataset,
     LabelledTextSplit,
     TextDataset,
+    UnlabelledImageDataset,
     bigram_bits_per_character,
     majority_accuracy,
+    mean_image_mse,
     naive_bayes_accuracy,
     nearest_spectrum_accuracy,
+    pca_mse,
     save_npz,
 )
 from metagen_jax.data.characters import encode_padded
@@ -71,6 +74,21 @@ def test_majority_is_taken_from_training_and_scored_elsewhere():
     dataset = ImageDataset("test", ("a", "b", "c"), labelled([2, 2, 1]), labelled([1, 1, 1, 2]), labelled([2, 0]))
     assert majority_accuracy(dataset) == 0.25
     assert majority_accuracy(dataset, "test") == 0.5
+
+
+def test_as_many_components_as_images_vary_in_reconstruct_them_and_fewer_leave_the_rest_of_the_variance():
+    rng = np.random.default_rng(0)
+    shifts = rng.integers(-20, 21, size=(2, 300, 2))
+    directions = np.zeros((2, 16), np.int64)
+    directions[0, :4], directions[1, 8:12] = 1, 2  # orthogonal, the second tells more
+    train, validation = (100 + shift @ directions for shift in shifts)
+    images = [each.reshape(-1, 4, 4, 1).astype(np.uint8) for each in (train, validation, validation[:1])]
+    dataset = UnlabelledImageDataset("test", *images)
+    assert pca_mse(dataset, 2) == 0
+    left = np.mean(((validation - train.mean(0))[:, :4] / 255) ** 2) * 4 / 16
+    assert pca_mse(dataset, 1) == pytest.approx(left, rel=0.02)  # 300 images tell the directions nearly
+    assert mean_image_mse(dataset) == pytest.approx(np.mean(((validation - train.mean(0)) / 255) ** 2), abs=1e-6)
+    assert mean_image_mse(dataset, "test") != mean_image_mse(dataset)
 
 
 def test_save_npz_writes_the_same_bytes_at_any_time(tmp_path, monkeypatch):

@@ -60,6 +60,14 @@ FAMILIES = {
             "training.batch_size=8",
         ),
     ),
+    "vae": (
+        "image_vae.yaml",
+        (
+            "architecture.choices={stride: 7, latent: [3, 5, 8], width: [8, 12], hidden: [8, 16], "
+            "encoder_layers: [1, 2], decoder_layers: [1, 2, 3]}",
+            "training.batch_size=8",
+        ),
+    ),
     "decoder_transformer": (
         "text_char_lm.yaml",
         ("constraints.context_window=12", "training.label_smoothing=0.1", *SMALL),

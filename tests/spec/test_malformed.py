@@ -117,7 +117,8 @@ ONE_VALUE = [
     ("  source: digits", "  source: imagenet", "kjv_testaments, mnist5k, spoken_prompts."),
     ("  augmentation: shift", "  augmentation: flip", "Known: none, shift."),
     ("  augmentation: shift", "  augmentation: none\n  schedule: cosin", "Did you mean 'cosine'?"),
-    ("  augmentation: shift", "  augmentation: none\n  objective: mse", "Known: cross_entropy."),
+    ("  augmentation: shift", "  augmentation: none\n  objective: mse", "Known: cross_entropy, elbo."),
+    ("  augmentation: shift", "  augmentation: none\n  objective: elbo", "Write cross_entropy, or remove the line."),
     ("  augmentation: shift", "  augmentation: none\n  precision: bfloat", "Did you mean 'bfloat16'?"),
     ("  augmentation: shift", "  augmentation: none\n  precision: 16", "16 is not a word"),
     (
@@ -424,6 +425,7 @@ COMBINATIONS = [
     ("text", "label", "generation", "bad.yaml:8, task.type: 'generation' does not go with text -> label"),
     ("image, text", "label", "classification", "bad.yaml:4, modality: image + text -> label is not supported yet"),
     ("image", "label", "generation", "bad.yaml:8, task.type: 'generation' does not go with image -> label"),
+    ("image", "image", "classification", "bad.yaml:8, task.type: 'classification' does not go with image -> image"),
     ("audio", "text", "generation", "bad.yaml:4, modality: audio -> text is not supported yet"),
     ("text", "text", "classification", "bad.yaml:8, task.type: 'classification' does not go with text -> text"),
 ]
@@ -447,6 +449,19 @@ def test_text_specs_refuse_what_is_for_images(write):
     assert [line.split(":")[1] for line in str(caught.value).splitlines() if not line.startswith(" ")] == [
         *("10, task.num_classes", "12, data.source", "19, training.augmentation", "31, evaluation.metrics[0]"),
         *("36, target.image_size", "36, target.channels", "36, target.num_classes"),
+    ]
+
+
+def test_specs_that_reconstruct_refuse_what_is_for_labels(write):
+    text = IMAGE.replace("[label]", "[image]").replace("classification", "reconstruction")
+    with pytest.raises(SpecError) as caught:
+        load_spec(write(text), ["training.objective=cross_entropy", "training.label_smoothing=0.1"])
+    assert "Write elbo, or remove the line." in str(caught.value)
+    assert [line.split(": ")[0] for line in str(caught.value).splitlines() if not line.startswith(" ")] == [
+        "bad.yaml:10, task.num_classes",
+        "bad.yaml:31, evaluation.metrics[0]",
+        "--set training.objective=cross_entropy, training.objective",
+        "--set training.label_smoothing=0.1, training.label_smoothing",
     ]
 
 

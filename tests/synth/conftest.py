@@ -32,6 +32,7 @@ SPECS = Path(__file__).parents[2] / "specs"
 TINY = {  # of each family
     "image": {"d_model": 8, "num_layers": 2, "num_heads": 1, "head_dim": 4, "d_ff": 16},
     "cnn": {"width": 8, "num_layers": 2, "hidden": 12},
+    "vae": {"latent": 3, "width": 8, "hidden": 12, "encoder_layers": 1, "decoder_layers": 2},
     "text": {"d_model": 8, "num_layers": 1, "num_heads": 2, "head_dim": 4, "d_ff": 16},
     "audio": {"d_model": 8, "num_layers": 2, "num_heads": 2, "head_dim": 4, "d_ff": 16},
     "labelled_text": {"d_model": 8, "num_layers": 2, "num_heads": 2, "head_dim": 4, "d_ff": 16},
@@ -39,14 +40,17 @@ TINY = {  # of each family
 GRID = {
     "image": {"patch_size": 2},
     "cnn": {"stride": 2},
+    "vae": {"stride": 2},
     "text": {},
     "audio": {"stride": 2},
     "labelled_text": {"stride": 2},
 }
 NUM_STEPS = 25
+SCORES = ("accuracy", "mse", "reconstruction", "kl")  # of any kind, beside the loss
 FILES = {
     "image": ("image_digits_demo.yaml", ("training.batch_size=16", "training.augmentation=shift")),
     "cnn": ("image_digits_cnn.yaml", ("training.batch_size=16",)),
+    "vae": ("image_vae.yaml", ("data.source=digits", "training.batch_size=16")),
     "text": (
         "text_char_lm.yaml",
         ("constraints.context_window=16", "training.batch_size=8", "training.label_smoothing=0.1"),
@@ -145,9 +149,9 @@ def build(kind: str, folder: Path, *more: str) -> Built:
         versions=versions(),
         params=named_axes.param_count(program.leaves, sizes),
         flops=1e6,
-        validation=modality.metrics({"loss": losses[-1], "accuracy": 0.5}),
+        validation=modality.metrics(dict.fromkeys(SCORES, 0.5) | {"loss": losses[-1]}),
         test={"loss": losses[-1]},
-        baselines=modality.baselines(dataset),
+        baselines=modality.baselines(dataset, sizes),
         prototype_steps=NUM_STEPS,
         prototype_losses=tuple(losses),
         training_steps=NUM_STEPS,
@@ -230,6 +234,11 @@ def cnn_project(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 
 @pytest.fixture(scope="session")
+def vae_project(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    return build("vae", tmp_path_factory.mktemp("vae") / "project")
+
+
+@pytest.fixture(scope="session")
 def labelled_text_project(tmp_path_factory: pytest.TempPathFactory) -> Built:
     return build("labelled_text", tmp_path_factory.mktemp("labelled_text") / "project")
 
@@ -285,6 +294,28 @@ def image_results(image_project: Built) -> dict[str, Result]:
 def cnn_results(cnn_project: Built) -> dict[str, Result]:
     """What the commands of the convolutional network's README come to."""
     return run_all(cnn_project.folder, read_me(cnn_project.folder))
+
+
+@pytest.fixture(scope="session")
+def vae_results(vae_project: Built) -> dict[str, Result]:
+    """Everything that the tests want to see of the commands of the project that draws images."""
+    draw = ["infer.py", "--samples", "5", "--out"]
+    return run_all(
+        vae_project.folder,
+        read_me(vae_project.folder)
+        | {
+            "draw": [*draw, "../one.png"],
+            "draw again": [*draw, "../again.png"],
+            "draw others": [*draw, "../others.png", "--seed", "1"],
+            "inverted": ["infer.py", "--invert", "example.png", "--out", "../inverted.png"],
+            "nothing": ["infer.py"],
+            "both": ["infer.py", "example.png", "--samples", "5"],
+            "none": ["infer.py", "--samples", "0"],
+            "over itself": ["infer.py", "example.png", "--out", "example.png"],
+            "missing": ["infer.py", "nowhere.png"],
+            "no format": ["infer.py", "example.png", "--out", "../one.nowhere"],
+        },
+    )
 
 
 def write_wrong_curve(folder: Path) -> None:

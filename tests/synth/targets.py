@@ -213,6 +213,30 @@ def resnet_target(*overrides: str) -> Target:
     )
 
 
+def vae_params(sizes: Mapping[str, int], positions: int, square_values: int) -> int:
+    """Counted by hand: stem and blocks as in `cnn_params`, two norms; to and from the code; pixels."""
+    width, latent = sizes["width"], sizes["latent"]
+    blocks = (sizes["encoder_layers"] + sizes["decoder_layers"]) * width * (18 * sizes["hidden"] + 1)
+    codes = 2 * latent * (positions * width + 1) + positions * width * (latent + 1)
+    pixels = square_values * (9 * width + positions)
+    return width * (9 * square_values + 1) + blocks + 2 * width + codes + pixels
+
+
+def vae_target(*overrides: str) -> Target:
+    """A network of 1.0 billion parameters for 224 x 224 colour pixels; the prototype reads 8 x 8 grey ones."""
+    large = {"latent": 256, "width": 1024, "hidden": 2048, "encoder_layers": 10, "decoder_layers": 14}
+    small = {"latent": 4, "width": 8, "hidden": 12, "encoder_layers": 1, "decoder_layers": 2}
+    return make_target(
+        "image_vae.yaml",
+        ("data.source=digits", "training.batch_size=16", "training.steps=40", *overrides),
+        family="vae",
+        grid=({"stride": 16}, {"stride": 2}),
+        sizes=(large, small),
+        fixed={"image_size": 224, "channels": 3},
+        params=(vae_params(large, 14 * 14, 16 * 16 * 3), vae_params(small, 4 * 4, 2 * 2)),
+    )
+
+
 def image_target(*overrides: str) -> Target:
     """ViT-Base (Dosovitskiy et al., 2020) for 224 x 224 colour pixels; the prototype reads 8 x 8 grey ones."""
     large = {"d_model": 768, "num_layers": 12, "num_heads": 12, "head_dim": 64, "d_ff": 3072}

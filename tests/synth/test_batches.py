@@ -53,6 +53,24 @@ def test_every_example_is_reached_evenly():
     assert (abs(np.bincount(drawn, minlength=10) - 1000) < 150).all()  # five standard deviations of a binomial: 150
 
 
+def test_images_without_labels_come_with_seeds_that_differ_from_example_to_example_and_step_to_step():
+    vae = program("image_vae.yaml", "data.source=digits", "training.batch_size=8")
+    images = np.random.default_rng(0).integers(0, 256, (50, 8, 8, 1), np.uint8)
+    batch, seeds = vae.train_batch(images, 3)
+    assert batch.shape == (8, 8, 8, 1) and seeds.shape == (8,)
+    assert seeds.dtype == vae.seeded(images)[1].dtype == np.uint32
+    assert len(set(seeds.tolist()) | set(vae.train_batch(images, 4)[1].tolist())) == 16
+    assert (vae.train_batch(images, 3)[1] == seeds).all()
+
+
+def test_the_noise_of_a_seed_is_normal_and_that_of_a_longer_code_cut_off():
+    vae = program("image_vae.yaml", "data.source=digits")
+    noise = np.asarray(vae.seeded_normal(np.arange(1000, dtype=np.uint32), 20))
+    assert abs(noise.mean()) < 0.03 and abs(noise.std() - 1) < 0.02  # four standard errors of 20,000 draws
+    assert abs(np.corrcoef(noise.T) - np.eye(20)).max() < 0.16  # five of 1,000
+    np.testing.assert_array_equal(vae.seeded_normal(np.arange(3, dtype=np.uint32), 7), noise[:3, :7])
+
+
 def test_labelled_texts_keep_their_labels_and_are_read_up_to_the_context():
     short = program("text_classification.yaml", "constraints.context_window=8")
     tokens = np.arange(10, dtype=np.uint8)[:, None] * 20 + np.arange(12, dtype=np.uint8)

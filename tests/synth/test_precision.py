@@ -18,7 +18,7 @@ from metagen_jax.synth import codegen, named_axes
 from metagen_jax.synth.modalities.resnet import RESNET
 from tests.synth.conftest import Built, Result, build, curve_difference, read_me, run_all
 from tests.synth.targets import resnet_sizes
-from tests.synth.test_space import CHOICES, CNN, IMAGE, TEXT
+from tests.synth.test_space import CNN, IMAGE, TEXT, VAE, choices_of
 
 BFLOAT16 = "training.precision=bfloat16"
 PRECISIONS = {  # and what JAX is told about its products, which accelerators would take in fewer digits otherwise
@@ -29,10 +29,10 @@ PRECISIONS = {  # and what JAX is told about its products, which accelerators wo
 
 
 def prepared_in(spec: Path, *overrides: str) -> Prepared:
-    return prepare(load_spec(spec, (CHOICES.format(width="width" if spec == CNN else "d_model"), *overrides)))
+    return prepare(load_spec(spec, (choices_of(spec), *overrides)))
 
 
-@pytest.fixture(scope="module", params=[IMAGE, CNN, TEXT], ids=["vit", "cnn", "decoder_transformer"])
+@pytest.fixture(scope="module", params=[IMAGE, CNN, VAE, TEXT], ids=["vit", "cnn", "vae", "decoder_transformer"])
 def spec(request: pytest.FixtureRequest) -> Path:
     return request.param
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from PIL import Image
 
-from metagen_jax.data import ImageDataset, TextDataset
+from metagen_jax.data import ImageDataset, TextDataset, UnlabelledImageDataset
 from metagen_jax.population.checkpoints import save_weights
 from metagen_jax.synth import documents
 from metagen_jax.synth.architecture import Blueprint
@@ -27,6 +28,7 @@ STRUCTURES = [  # norm, activation, label smoothing, augmentation, schedule, pat
 LARGE = {
     "image": {"d_model": 16384, "num_layers": 128, "num_heads": 128, "head_dim": 1024, "d_ff": 65536},
     "cnn": {"width": 16384, "num_layers": 128, "hidden": 65536},
+    "vae": {"latent": 65536, "width": 16384, "hidden": 65536, "encoder_layers": 128, "decoder_layers": 128},
 }
 LARGE |= dict.fromkeys(("text", "labelled_text", "audio"), LARGE["image"])
 HOSTILE = "\"\"\"'''\\\n{{ 7 * 7 }} {% raw %} `x` | <script>alert(1)</script>\x1b[31m\u202e # __import__('os')"
@@ -53,7 +55,7 @@ def test_every_command_of_the_readme_works_where_metagen_jax_cannot_be_imported(
 
 def test_its_own_tests_pass_and_none_is_skipped(project, request):
     out = results_of(project, request)["-m pytest test_project.py"].out
-    count = {"image": 4, "cnn": 4, "text": 5, "labelled_text": 6, "audio": 5}[project.kind]
+    count = {"image": 4, "cnn": 4, "vae": 6, "text": 5, "labelled_text": 6, "audio": 5}[project.kind]
     assert re.search(rf"^=* ?{count} passed in", out, re.M), out
 
 
@@ -80,6 +82,10 @@ def test_evaluate_gives_the_same_scores_as_the_modality_would(project, request):
     modality, space = project.prepared.modality, project.prepared.space
     fixed = {field.name: field.value for field in space.fixed}
     inputs, targets = modality.evaluation_arrays(project.prepared.dataset, "test", fixed)
+    if project.kind == "vae":
+        errors = np.asarray(jax.jit(project.model)(inputs / np.float32(255))) - inputs / 255
+        assert float(re.search(r"test: mse (\S+),", out).group(1)) == pytest.approx(np.mean(errors**2), abs=1e-4)
+        return
     scale = {np.dtype(np.uint8): 255, np.dtype(np.int16): 32768}.get(inputs.dtype)
     logits = np.asarray(jax.jit(project.model)(inputs / np.float32(scale) if scale else inputs))
     accuracy = float((logits.argmax(-1) == targets).mean())
@@ -128,6 +134,42 @@ def test_invert_undoes_an_inverted_picture(image_results):
 )
 def test_wrong_input_to_the_image_project_gives_one_message_and_exit_code_2(image_results, command, says):
     result = image_results[command]
+    assert result.code == 2
+    assert says in result.err
+    assert result.out == ""
+
+
+def test_an_image_is_drawn_again_as_the_trained_network_does(vae_results, vae_project):
+    said = float(re.search(r"mean squared error (\S+);", vae_results["infer.py example.png"].out).group(1))
+    with Image.open(vae_project.folder / "reconstruction.png") as file:
+        drawn = np.asarray(file)[..., None]
+    original = vae_project.prepared.dataset.test[:1]
+    expected = np.asarray(jax.jit(vae_project.model)(original / np.float32(255)))[0]
+    np.testing.assert_allclose(drawn / 255, expected, atol=0.51 / 255)
+    assert said == pytest.approx(np.mean((drawn / 255 - original[0] / 255) ** 2), abs=1e-4)
+
+
+def test_samples_are_drawn_by_their_seed(vae_results, vae_project):
+    outside = vae_project.folder.parent
+    one, again, others = ((outside / f"{name}.png").read_bytes() for name in ("one", "again", "others"))
+    assert one == again != others
+    with Image.open(outside / "one.png") as file:
+        assert file.size == (3 * 8, 2 * 8)
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("nothing", "give a file or --samples"),
+        ("both", "and not both"),
+        ("none", "--samples has to be 1 or more"),
+        ("over itself", "give another file with --out"),
+        ("missing", "nowhere.png: no such file"),
+        ("no format", "cannot be written"),
+    ],
+)
+def test_wrong_input_to_the_project_that_draws_is_one_message_with_code_2(vae_results, command, says):
+    result = vae_results[command]
     assert result.code == 2
     assert says in result.err
     assert result.out == ""
@@ -244,7 +286,8 @@ def test_fresh_weights_are_other_weights(text_results, text_project):
 @pytest.mark.parametrize("choices", STRUCTURES, ids=lambda choices: "-".join(map(str, choices)))
 def test_its_code_passes_ruff_with_the_default_settings(project, tmp_path, choices, sizes):
     norm, activation, smoothing, augmentation, schedule, side, precision = choices
-    space, is_image = project.prepared.space, isinstance(project.prepared.dataset, ImageDataset)
+    images = ImageDataset | UnlabelledImageDataset
+    space, is_image = project.prepared.space, isinstance(project.prepared.dataset, images)
     training = dataclasses.replace(
         space.spec.training,
         label_smoothing=smoothing,
@@ -318,7 +361,7 @@ def test_large_data_stays_where_it_is_and_the_project_says_what_to_do(project, t
 def test_every_file_is_explained_in_the_readme(project):
     readme = (project.folder / "README.md").read_text()
     for path in project.folder.iterdir():
-        if path.name not in ("README.md", "retrained", "fresh", "__pycache__"):
+        if path.name not in ("README.md", "retrained", "fresh", "__pycache__", "reconstruction.png", "samples.png"):
             assert f"`{path.name}{'/' if path.is_dir() else ''}`" in readme
 
 

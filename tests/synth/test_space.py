@@ -25,16 +25,25 @@ CNN = ROOT / "specs" / "image_digits_cnn.yaml"
 TEXT = ROOT / "specs" / "text_char_lm.yaml"
 AUDIO = ROOT / "specs" / "audio_classification.yaml"
 LABELLED_TEXT = ROOT / "specs" / "text_classification.yaml"
+VAE = ROOT / "specs" / "image_vae.yaml"
 FAMILIES = {
     "vit": IMAGE,
     "cnn": CNN,
+    "vae": VAE,
     "decoder_transformer": TEXT,
     "encoder_transformer": LABELLED_TEXT,
     "spectrogram_transformer": AUDIO,
 }
 LATENCY_MS = 0.1
 FEW_LENGTHS = "architecture.choices={d_model: [16, 32, 48], num_layers: [1, 3], num_heads: [1, 3], head_dim: [8, 16], d_ff: [32, 96]}"
-CHOICES = "architecture.choices={{norm: [rms, layer], {width}: [8, 20], num_layers: [1, 3]}}"
+CHOICES = "architecture.choices={{norm: [rms, layer], {width}: [8, 20], {layers}: [1, 3]}}"
+AXES = {CNN: ("width", "num_layers"), VAE: ("width", "encoder_layers")}  # of the residual stream and its blocks
+
+
+def choices_of(spec: Path) -> str:
+    """Two norms, widths and depths of a spec's family."""
+    width, layers = AXES.get(spec, ("d_model", "num_layers"))
+    return CHOICES.format(width=width, layers=layers)
 
 
 def space_of(spec: Path, *overrides: str) -> SearchSpace:
@@ -43,7 +52,7 @@ def space_of(spec: Path, *overrides: str) -> SearchSpace:
 
 @pytest.fixture(scope="module", params=FAMILIES.values(), ids=FAMILIES)
 def space(request: pytest.FixtureRequest) -> SearchSpace:
-    return space_of(request.param, CHOICES.format(width="width" if request.param == CNN else "d_model"))
+    return space_of(request.param, choices_of(request.param))
 
 
 def sample(space: SearchSpace, count: int, seed: int = 0) -> np.ndarray:

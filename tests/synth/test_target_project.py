@@ -25,6 +25,7 @@ from tests.synth.targets import (
     resnet_sizes,
     resnet_target,
     text_target,
+    vae_target,
 )
 from tests.synth.test_project import HOSTILE, contents
 
@@ -33,6 +34,7 @@ KINDS = {
     "image": image_target,
     "cnn": cnn_target,
     "resnet": resnet_target,
+    "vae": vae_target,
     "labelled_text": labelled_text_target,
     "audio": audio_target,
 }
@@ -43,6 +45,7 @@ VARIANTS = [  # norm, activation, label smoothing, augmentation, schedule, preci
 HUGE = {"d_model": 65536, "num_layers": 128, "num_heads": 128, "head_dim": 1024, "d_ff": 262144}
 HUGE_OF_IMAGES = {
     "cnn": {"width": 65536, "num_layers": 128, "hidden": 262144},
+    "vae": {"latent": 65536, "width": 65536, "hidden": 262144, "encoder_layers": 128, "decoder_layers": 128},
     "resnet": resnet_sizes((16384, 32768, 65536), (128, 128, 128), 4),
 }
 LOSS = re.compile(r"step +(\d+): training loss (\S+)")

@@ -97,7 +97,7 @@ class AudioClassification(Modality):
     def metrics(self, scores: Mapping[str, float]) -> dict[str, float]:
         return {name: scores[name] for name in ("loss", "accuracy")}
 
-    def baselines(self, dataset: Dataset) -> dict[str, dict[str, float]]:
+    def baselines(self, dataset: Dataset, sizes: Mapping[str, int]) -> dict[str, dict[str, float]]:
         assert isinstance(dataset, AudioDataset)
         return {
             MAJORITY: {"accuracy": majority_accuracy(dataset)},

@@ -138,7 +138,7 @@ class Modality(abc.ABC):
     task_type: ClassVar[str]
     families: ClassVar[Mapping[str, Family]]
     recipe_fragments: ClassVar[tuple[str, ...]]  # optimiser, loss and batches of the training program
-    recipe_words: ClassVar[Mapping[str, str]] = {}  # that these are rendered with
+    recipe_words: ClassVar[Mapping[str, Any]] = {}  # that these are rendered with
     evaluation_batch_size: ClassVar[int]
     try_it: ClassVar[str]  # a command that uses a trained project
     search_examples: ClassVar[int | None]  # how much of the validation split the search looks at; None: all
@@ -194,5 +194,5 @@ class Modality(abc.ABC):
         """What is reported, from the means of what the rendered `score_fn` gives, by its names."""
 
     @abc.abstractmethod
-    def baselines(self, dataset: Dataset) -> dict[str, dict[str, float]]:
-        """The validation metrics of the simplest things that work, by name."""
+    def baselines(self, dataset: Dataset, sizes: Mapping[str, int]) -> dict[str, dict[str, float]]:
+        """The validation metrics of the simplest things that work, by name; `sizes` are those of the trained network."""

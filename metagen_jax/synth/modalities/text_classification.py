@@ -88,7 +88,7 @@ class TextClassification(Modality):
     def metrics(self, scores: Mapping[str, float]) -> dict[str, float]:
         return {name: scores[name] for name in ("loss", "accuracy")}
 
-    def baselines(self, dataset: Dataset) -> dict[str, dict[str, float]]:
+    def baselines(self, dataset: Dataset, sizes: Mapping[str, int]) -> dict[str, dict[str, float]]:
         assert isinstance(dataset, LabelledTextDataset)
         return {
             MAJORITY: {"accuracy": majority_accuracy(dataset)},

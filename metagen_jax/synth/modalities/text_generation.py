@@ -88,6 +88,6 @@ class TextGeneration(Modality):
         loss, accuracy = scores["loss"], scores["accuracy"]
         return {"loss": loss, "bits_per_character": loss / math.log(2), "accuracy": accuracy}
 
-    def baselines(self, dataset: Dataset) -> dict[str, dict[str, float]]:
+    def baselines(self, dataset: Dataset, sizes: Mapping[str, int]) -> dict[str, dict[str, float]]:
         assert isinstance(dataset, TextDataset)
         return {"bigram counts": {"bits_per_character": bigram_bits_per_character(dataset)}}

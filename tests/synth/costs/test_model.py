@@ -20,6 +20,7 @@ from tests.runs import ROOT
 SPECS = {
     "vit": ("image_digits_demo.yaml", ()),
     "cnn": ("image_digits_cnn.yaml", ()),
+    "vae": ("image_vae.yaml", ("training.batch_size=16",)),
     "decoder_transformer": ("text_char_lm.yaml", ("constraints.context_window=24", "training.batch_size=4")),
     "spectrogram_transformer": (
         "audio_classification.yaml",
@@ -107,7 +108,7 @@ def test_costs_are_those_of_xla_where_three_lists_of_layers_have_depths_of_their
 
 def test_the_cache_holds_keys_and_values_of_every_position(space: SearchSpace):
     sizes = {"num_layers": 3, "num_heads": 2, "head_dim": 8, "d_model": 16, "d_ff": 32}
-    sizes |= {"width": 16, "hidden": 16}
+    sizes |= {"width": 16, "hidden": 16, "latent": 8, "encoder_layers": 2, "decoder_layers": 3}
     model = next(iter(space.cost_models.values()))
     costs = model({axis: jnp.array([sizes[axis]]) for axis in space.largest})
     context = space.spec.constraints.context_window or 0 if space.family.causal else 0  # only what continues a text
