@@ -202,7 +202,7 @@ def _(dataset: AudioDataset, lengths: Mapping[str, int], samples: Samples) -> di
         "further_packages": [("scipy", metadata.version("scipy"))],
         "train_arguments": "audio, labels",
         "train_values": "*train_data",
-        "has_windows": False,
+        "examples_function": "",
         "clip_seconds": seconds,
         "sample_rate": dataset.sample_rate,
         "example_file": EXAMPLE_WAVE,

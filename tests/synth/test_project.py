@@ -315,7 +315,7 @@ def test_its_code_passes_ruff_with_the_default_settings(project, tmp_path, choic
 
 def test_code_does_not_depend_on_what_a_user_wrote(project, tmp_path):
     dataset = dataclasses.replace(project.prepared.dataset, name=HOSTILE, notes=(HOSTILE,))
-    if not isinstance(dataset, TextDataset):
+    if not isinstance(dataset, TextDataset | UnlabelledImageDataset):
         dataset = dataclasses.replace(dataset, class_names=tuple(f"{HOSTILE}{i}" for i in range(dataset.num_classes)))
     facts = dataclasses.replace(
         project.facts, description=HOSTILE, domain=HOSTILE, samples=((HOSTILE, HOSTILE), ("```", "~~~"))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from metagen_jax.data import TextDataset
+from metagen_jax.data import TextDataset, UnlabelledImageDataset
 from metagen_jax.synth import codegen, documents
 from metagen_jax.synth.architecture import Blueprint
 from tests.synth.conftest import QUICK, Result, read_me, run_all
@@ -422,7 +422,7 @@ def test_its_model_has_the_text_of_the_prototypes_but_for_the_sizes(written):
 def test_text_that_a_user_wrote_stays_out_of_the_code(written, tmp_path):
     target = written.target
     dataset = dataclasses.replace(target.dataset, name=HOSTILE)
-    if not isinstance(dataset, TextDataset):
+    if not isinstance(dataset, TextDataset | UnlabelledImageDataset):
         dataset = dataclasses.replace(dataset, class_names=tuple(f"{HOSTILE}{i}" for i in range(dataset.num_classes)))
     facts = dataclasses.replace(target.facts, description=HOSTILE)
     hostile = contents(target.write(tmp_path / "winner", dataset=dataset, facts=facts))
