@@ -107,10 +107,10 @@ def was_repaired(space: Space, state: Any, genotypes: jax.Array) -> jax.Array:
 
     Examples:
       >>> from metagen_jax.search import discrete_space, random_search
-      >>> space = discrete_space((20,) * 4, (True,) * 4, violation=lambda genotypes: genotypes.sum(axis=1) - 3.0)
+      >>> space = discrete_space((20,) * 6, (True,) * 6, violation=lambda genotypes: genotypes.sum(axis=1) - 3.0)
       >>> strategy = random_search(space, population_size=8, num_objectives=1, capacity=8)
       >>> genotypes, state = strategy.ask(jax.random.key(0), strategy.init(jax.random.key(1)))
-      >>> was_repaired(space, state, genotypes).sum().tolist()  # one genotype in 4,571 keeps this limit
+      >>> was_repaired(space, state, genotypes).sum().tolist()  # one genotype in 760,000 keeps this limit
       8
     """
     codes, found = genotype_codes(space, genotypes), jnp.zeros(genotypes.shape[0], bool)

@@ -123,9 +123,10 @@ def test_the_answers_are_float32_and_near_those_of_float32(spec: Path):
         inputs = inputs / np.float32(255) if inputs.dtype == np.uint8 else inputs
         answers[precision] = jax.jit(structure.build(space.largest, jax.random.key(0)))(inputs)
         assert answers[precision].dtype == jnp.float32
-    difference = jnp.abs(answers["bfloat16"] - answers["float32"]).max() / answers["float32"].std()
-    # Rounding moves one number by 2^-8 of it at most; a logit has been through a dozen products, whose errors add up.
-    assert 2**-10 < difference < 2**-4
+    difference = jnp.sqrt(jnp.mean((answers["bfloat16"] - answers["float32"]) ** 2)) / answers["float32"].std()
+    # Rounding moves one number by 2^-9 of it at most, and an answer has been through one or two dozen products, whose
+    # errors add up. The mean, since an image has more numbers than there are labels, and so a larger largest error.
+    assert 2**-10 < difference < 2**-5
 
 
 def test_float32_leaves_no_trace_in_the_source(spec: Path):
