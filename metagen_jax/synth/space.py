@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -141,29 +141,21 @@ class SearchSpace:
 
     def blueprints(self, genotypes: np.ndarray) -> list[Blueprint]:
         """Decodes genotypes, `(N, D)`."""
-        kinds = [
-            self._chosen(
-                genotypes, [column for column, dimension in enumerate(self.dimensions) if dimension.kind == kind]
-            )
-            for kind in (STRUCTURE, SIZE, HYPERPARAMETER)
-        ]
+        kinds = [self._chosen(genotypes, kind) for kind in (STRUCTURE, SIZE, HYPERPARAMETER)]
         return [Blueprint(self.family.name, *chosen) for chosen in zip(*kinds, strict=True)]
 
-    def _chosen(self, genotypes: np.ndarray, columns: list[int]) -> list[dict[str, Any]]:
-        """What each of `(N, D)` genotypes says in some columns, by name."""
-        names = [self.dimensions[column].name for column in columns]
-        values = [
-            [self.dimensions[column].values[index] for index in genotypes[:, column].tolist()] for column in columns
-        ]
-        return (
-            [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
-            if columns
-            else [{}] * len(genotypes)
-        )
+    def _chosen(self, genotypes: np.ndarray, kind: str) -> list[dict[str, Any]]:
+        """What each of `(N, D)` genotypes says of the dimensions of a kind, by name."""
+        found: list[dict[str, Any]] = [{} for _ in genotypes]
+        for column, dimension in enumerate(self.dimensions):
+            if dimension.kind == kind:
+                for chosen, index in zip(found, genotypes[:, column].tolist(), strict=True):
+                    chosen[dimension.name] = dimension.values[index]
+        return found
 
-    def shrunk(self, genotypes: np.ndarray) -> list[Blueprint | None]:
+    def shrunk(self, genotypes: np.ndarray) -> Sequence[Blueprint | None]:
         """The network that is trained in the place of each target; None where this is no space of prototypes."""
-        return [None] * len(genotypes) if self.target is None else [*self.blueprints(genotypes)]
+        return [None] * len(genotypes) if self.target is None else self.blueprints(genotypes)
 
     def structure_key(self, blueprint: Blueprint) -> tuple[Any, ...]:
         """The key of a blueprint's structure in `sources` and `cost_models`."""
