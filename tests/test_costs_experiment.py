@@ -15,9 +15,9 @@ def test_the_page_is_that_of_the_stored_results():
 
 @pytest.mark.slow
 def test_costs_of_a_network_of_each_family_are_those_of_xla(tmp_path: Path):
-    run.main(["--candidates", "3", "--processes", "1", "--results", str(tmp_path)])
+    run.main(["--candidates", str(len(run.SPACES)), "--processes", "1", "--results", str(tmp_path)])
     found = json.loads((tmp_path / "costs.json").read_text(encoding="utf-8"))
-    assert [len(rows) for rows in found["rows"].values()] == [1, 1, 1]
-    assert found["all"]["params_equal"] == 3
+    assert [len(rows) for rows in found["rows"].values()] == [1] * len(run.SPACES)
+    assert found["all"]["params_equal"] == len(run.SPACES)
     assert found["all"]["flops"]["median_error"] < 0.02
     assert page.page(found)

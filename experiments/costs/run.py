@@ -34,11 +34,27 @@ from metagen_jax.synth.space import SearchSpace
 
 ROOT = Path(__file__).parents[2]
 WORDS = "norm: [rms, layer], activation: [gelu, relu, silu]"
+RESNET_SIZES = ", ".join(
+    f"width_{level}: [10, 16, 28, 40], hidden_{level}: [12, 20, 36], num_layers_{level}: [1, 2, 3]"
+    for level in (1, 2, 3)
+)
 # Each family with the widest choice of sizes, by steps that are no multiples of anything.
 SPACES = {
     "vit": ("image_vit_classification", f"{{{WORDS}, patch_size: [2, 4, 7], d_model: [12, 20, 32, 48, 76, 100, 128]}}"),
     "cnn": ("image_digits_cnn", f"{{{WORDS}, stride: [1, 2], width: [10, 16, 24, 40, 64], hidden: [12, 20, 36, 64]}}"),
+    "resnet": (
+        "image_cnn_classification",
+        f"{{{WORDS.replace(', relu, silu', '')}, block: [convolution, depthwise_separable], {RESNET_SIZES}}}",
+    ),
     "decoder_transformer": ("text_char_lm", f"{{{WORDS}, d_model: [12, 20, 32, 48, 76, 100, 128]}}"),
+    "encoder_transformer": (
+        "text_classification",
+        f"{{{WORDS}, stride: [2, 4], d_model: [12, 20, 32, 48, 76, 100, 128], num_layers: [1, 2, 3, 4]}}",
+    ),
+    "spectrogram_transformer": (
+        "audio_classification",
+        f"{{{WORDS}, stride: [1, 2], d_model: [12, 20, 32, 48, 76, 100, 128], num_layers: [1, 2, 3, 4]}}",
+    ),
 }
 AT_ONCE = 20  # candidates of a process before it gets new ones
 COMPILED_EVERY = 5  # candidates, of which the gradients are compiled on their own: another two seconds
