@@ -44,6 +44,20 @@ TINY = {
             "training.batch_size=16",
         ],
     ),
+    "unet": (
+        "specs/image_diffusion_pixel.yaml",
+        [
+            "architecture.choices={stride: 1, condition: 8, width_1: [8, 12], hidden_1: 8, num_layers_1: 1, width_2: 12, hidden_2: 12, "
+            "num_layers_2: [1, 2], width_3: 12, hidden_3: 12, num_layers_3: 1}",
+            "data.source=digits",
+            "search.budget=3",
+            "search.rounds=1",
+            "search.finalists=1",
+            "search.prototype_steps=12",
+            "training.steps=24",
+            "training.batch_size=16",
+        ],
+    ),
     "text": (
         "specs/text_char_lm.yaml",
         [

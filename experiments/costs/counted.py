@@ -45,8 +45,8 @@ def count(space: SearchSpace, blueprint: Blueprint, compiled: bool = True) -> Co
         updates, state = optimizer.update(gradients, state, params)
         return optax.apply_updates(params, updates), state, value
 
-    example = jax.ShapeDtypeStruct(*space.modality.abstract_example(lengths))
-    forward = jax.jit(lambda params, x: nnx.merge(graph, params)(x)).lower(params, example)
+    example = [jax.ShapeDtypeStruct(*each) for each in space.modality.abstract_example(lengths)]
+    forward = jax.jit(lambda params, *x: nnx.merge(graph, params)(*x)).lower(params, *example)
     gradients = jax.jit(jax.value_and_grad(loss)).lower(params, *batch)
     state = jax.eval_shape(optimizer.init, params)
     used = jax.jit(step, donate_argnums=(0, 1)).lower(params, state, *batch).compile().memory_analysis()

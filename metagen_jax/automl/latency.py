@@ -51,23 +51,24 @@ class Timing:
 
 
 def answering(
-    structure: Structure, sizes: Mapping[str, int], weights: Weights, example: Array, batch_size: int = 1
+    structure: Structure, sizes: Mapping[str, int], weights: Weights, example: tuple[Array, ...], batch_size: int = 1
 ) -> Answer:
     """Compiles the forward pass of a plain model for a batch; what it reads is on the device already.
 
     Args:
-      example: what the model is called with, as a batch of one.
+      example: what the model is called with, as batches of one.
     """
     graph, params = nnx.split(structure.apply(sizes, weights))
     arrays, layout = jax.tree.flatten(params)  # flat, since walking through a state takes longer than a small network
-    batch = jax.device_put(np.zeros((batch_size, *example.shape[1:]), example.dtype), accelerator())
+    batch = tuple(np.zeros((batch_size, *each.shape[1:]), each.dtype) for each in example)
+    batch = jax.device_put(batch, accelerator())
 
     @functools.partial(jax.jit, compiler_options=IN_ORDER if jax.default_backend() == "cpu" else None)
-    def forward(arrays: list[jax.Array], batch: jax.Array) -> jax.Array:
-        return nnx.merge(graph, jax.tree.unflatten(layout, arrays))(batch)
+    def forward(arrays: list[jax.Array], *batch: jax.Array) -> jax.Array:
+        return nnx.merge(graph, jax.tree.unflatten(layout, arrays))(*batch)
 
     def answer() -> None:
-        forward(arrays, batch).block_until_ready()
+        forward(arrays, *batch).block_until_ready()
 
     answer()
     return answer

@@ -169,7 +169,7 @@ def prepare(network: Network) -> tuple[Effort, Answer]:
     source = codegen.program_source(modality, family, network.structure, network.sizes, fixed, UNTRAINED, seed=0)
     structure = Structure(codegen.load_module(source), family.model_class, network.sizes)
     example = modality.abstract_example(network.fixed)
-    effort = effort_of(structure.abstract(network.sizes), jax.ShapeDtypeStruct(*example))
+    effort = effort_of(structure.abstract(network.sizes), tuple(jax.ShapeDtypeStruct(*each) for each in example))
     random = np.random.default_rng(0)
     weights = {leaf.path: random.normal(0, 0.05, leaf.shape).astype(np.float32) for leaf in structure.leaves}
     return effort, answering(structure, network.sizes, weights, example)

@@ -408,6 +408,7 @@ class _Runner:
             "spec": {"name": self._spec.name, "hash": self._spec.hash},
             "seed": self._spec.seed,
             "precision": self._spec.training.precision,
+            "loss": self._spec.training.objective,
             "data": {"name": self._dataset.name, "sha256": sha256(self._dataset)},
             "space": {"size": self._space.size, "feasible_share": share, "counted": counted},
             "counts": {

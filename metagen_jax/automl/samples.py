@@ -12,6 +12,7 @@ from flax import nnx
 from metagen_jax.data import (
     AudioDataset,
     Dataset,
+    DrawnImageDataset,
     ImageDataset,
     LabelledTextDataset,
     TextDataset,
@@ -25,6 +26,7 @@ PROMPT_LENGTH = 32
 CONTINUATION_LENGTH = 120
 PICTURES = "pictures.npz"  # in a run's folder, where images come out
 NUM_RECONSTRUCTED, NUM_DRAWN = 10, 30
+MOST_LABELS, DRAWN_OF_LABEL = 10, 10
 
 
 def sample_answers(model: nnx.Module, dataset: Dataset, count: int, seed: int) -> tuple[tuple[str, str], ...]:
@@ -41,6 +43,11 @@ def _answers(dataset: Dataset, model: nnx.Module, count: int, seed: int) -> tupl
 def _(dataset: ImageDataset, model: nnx.Module, count: int, seed: int) -> tuple[tuple[str, str], ...]:
     logits = np.asarray(jax.jit(model)(dataset.test.images[:count] / np.float32(255)))
     return _named(dataset, logits, "image")
+
+
+@_answers.register
+def _(dataset: DrawnImageDataset, model: nnx.Module, count: int, seed: int) -> tuple[tuple[str, str], ...]:
+    return ()  # images are no text
 
 
 @_answers.register
@@ -112,6 +119,13 @@ def _(dataset: UnlabelledImageDataset, model: Any, seed: int) -> dict[str, np.nd
     drawn = jax.random.normal(jax.random.key(seed), (NUM_DRAWN, mean.shape[-1]))
     codes = {"reconstructions": mean, "drawn": drawn}
     return {"originals": originals} | {name: _as_bytes(jax.jit(model.decode)(each)) for name, each in codes.items()}
+
+
+@pictures.register
+def _(dataset: DrawnImageDataset, model: Any, seed: int) -> dict[str, np.ndarray]:
+    labels = jnp.repeat(jnp.arange(min(dataset.num_classes, MOST_LABELS)), DRAWN_OF_LABEL)
+    noise = jax.random.normal(jax.random.key(seed), (len(labels), *dataset.image_shape))
+    return {"drawn_by_label": _as_bytes(jax.jit(lambda *inputs: model.draw(*inputs))(noise, labels))}
 
 
 def _as_bytes(images: jax.Array) -> np.ndarray:

@@ -56,6 +56,15 @@ class ImageDataset:
         images = {split: getattr(self, split).images for split in SPLITS}
         return UnlabelledImageDataset(self.name, **images, notes=self.notes)
 
+    def to_be_drawn(self) -> "DrawnImageDataset":
+        """The same images, to be drawn from their labels."""
+        return DrawnImageDataset(**vars(self))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class DrawnImageDataset(ImageDataset):
+    """Labelled images that are drawn from their labels; what an `ImageDataset` is where labels come out."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class UnlabelledImageDataset:

@@ -9,6 +9,7 @@ from metagen_jax.data.datasets import (
     SPLITS,
     AudioDataset,
     Dataset,
+    DrawnImageDataset,
     ImageDataset,
     LabelledDataset,
     LabelledTextDataset,
@@ -25,8 +26,9 @@ def load_dataset(spec: ModelSpec) -> Dataset:
     """Reads the data that a spec names.
 
     Returns:
-      An `ImageDataset` for images with labels, an `UnlabelledImageDataset` for images to be reconstructed, a `TextDataset`
-      for a text to be continued, a `LabelledTextDataset` for texts with labels, an `AudioDataset` for recordings.
+      An `ImageDataset` for images with labels, a `DrawnImageDataset` for images to be drawn from labels, an
+      `UnlabelledImageDataset` for images to be reconstructed, a `TextDataset` for a text to be continued, a
+      `LabelledTextDataset` for texts with labels, an `AudioDataset` for recordings.
     Raises:
       DataError: something is missing, broken or not what the spec says; the message names the file.
     """
@@ -36,6 +38,8 @@ def load_dataset(spec: ModelSpec) -> Dataset:
     dataset = SOURCES[spec.data.format or "embedded"](request)
     if isinstance(dataset, ImageDataset) and "label" not in (*spec.modality.inputs, *spec.modality.outputs):
         dataset = dataset.without_labels()
+    if isinstance(dataset, ImageDataset) and "image" in spec.modality.outputs:
+        dataset = dataset.to_be_drawn()
     check(dataset, spec, request.path)
     return dataset
 
@@ -68,7 +72,7 @@ def _(dataset: ImageDataset, spec: ModelSpec, path: Path) -> None:
 
 
 @check.register
-def _(dataset: UnlabelledImageDataset, spec: ModelSpec, path: Path) -> None:
+def _(dataset: UnlabelledImageDataset | DrawnImageDataset, spec: ModelSpec, path: Path) -> None:
     check_square(dataset, path)
 
 

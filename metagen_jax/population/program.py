@@ -214,8 +214,8 @@ class Program:
         means = self._score_of(examples)(population, examples)
         return {name: np.asarray(mean)[self._slots] for name, mean in means.items()}
 
-    def logits(self, population: Population, inputs: np.ndarray) -> np.ndarray:
-        """What every candidate answers to one batch of inputs: `(N, B, ...)` float32."""
+    def logits(self, population: Population, *inputs: np.ndarray) -> np.ndarray:
+        """What every candidate answers to one batch of what the model is called with: `(N, B, ...)` float32."""
         return np.asarray(self._logits(population.params, population.sizes, inputs))[self._slots]
 
     def let_go(self) -> None:
@@ -318,8 +318,8 @@ class Program:
         chunk, losses = self._over_slots(all_steps, chunk.sizes, chunk)
         return chunk, losses.T  # (steps, N)
 
-    def _logits_chunk(self, params: Any, sizes: dict[str, jax.Array], inputs: jax.Array) -> jax.Array:
-        return self._over_slots(lambda p, s, depths: self._model(p, s, depths)(inputs), sizes, params, sizes)
+    def _logits_chunk(self, params: Any, sizes: dict[str, jax.Array], inputs: tuple) -> jax.Array:
+        return self._over_slots(lambda p, s, depths: self._model(p, s, depths)(*inputs), sizes, params, sizes)
 
     def _score_chunk(self, chunk: Population, batches: tuple) -> dict[str, jax.Array]:
         def of_batch(candidate: Population, depths: Mapping[str, jax.Array], batch: tuple) -> Sums:

@@ -14,9 +14,10 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter, ScalarFor
 from metagen_jax.automl.samples import PICTURES
 from metagen_jax.report.run_data import COSTS, Record, RunData, read_run
 from metagen_jax.synth.architecture import by_name
+from metagen_jax.synth.documents import LOSSES_IN_NATS
 
 LABELS = {
-    "validation_loss": "validation loss [nats]",
+    "validation_loss": "validation loss",
     "validation_accuracy": "validation accuracy",
     "validation_mse": "validation mean squared error of a pixel",
     "bits_per_character": "validation bits per character",
@@ -36,6 +37,7 @@ PICTURE_TITLES = {
     "originals": "test images",
     "reconstructions": "the same images, drawn from their codes",
     "drawn": "images drawn from random codes",
+    "drawn_by_label": "images drawn from their labels, a row each",
 }
 PICTURES_A_ROW = 10
 STYLE: dict[Any, Any] = {
@@ -87,8 +89,8 @@ def _front_figure(run: RunData) -> Figure:
             spot = (record.objective(x_name), record.objective(y_name))
             label = f"winner: {_sizes(run.result['winner'])}"
             axes.scatter(*spot, marker="*", s=240, color=WINNER, zorder=5, label=label)
-    _scale(axes, "x", [record.objective(x_name) for record in shown], x_name)
-    _scale(axes, "y", [record.objective(y_name) for record in shown], y_name)
+    _scale(axes, "x", [record.objective(x_name) for record in shown], x_name, run)
+    _scale(axes, "y", [record.objective(y_name) for record in shown], y_name, run)
     steps = run.result["front"][0]["steps"] if run.result["front"] else 0
     axes.set_title(f"{run.result['spec']['name']}: {len(shown)} candidates after {steps} training steps", loc="left")
     figure.legend(loc="outside right upper")
@@ -101,7 +103,7 @@ def _draw_front(axes: Axes, members: list[Record], x_name: str, y_name: str) -> 
         axes.step(*zip(*spots, strict=True), where="post", color=FRONT, linewidth=1.5, zorder=1, label="Pareto front")
 
 
-def _scale(axes: Axes, which: str, values: list[float], name: str) -> None:
+def _scale(axes: Axes, which: str, values: list[float], name: str, run: RunData) -> None:
     """Logarithmic where the values span more than a factor of five."""
     positive = [value for value in values if value > 0]
     axis = axes.xaxis if which == "x" else axes.yaxis
@@ -110,7 +112,12 @@ def _scale(axes: Axes, which: str, values: list[float], name: str) -> None:
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_minor_formatter(NullFormatter())
     axis.set_major_formatter(EngFormatter(sep="") if name in COSTS else ScalarFormatter(useOffset=False))
-    getattr(axes, f"set_{which}label")(LABELS[name])
+    getattr(axes, f"set_{which}label")(_label(name, run))
+
+
+def _label(name: str, run: RunData) -> str:
+    in_nats = name == "validation_loss" and run.result.get("loss", LOSSES_IN_NATS[0]) in LOSSES_IN_NATS
+    return LABELS[name] + (" [nats]" if in_nats else "")
 
 
 def _sizes(winner: dict[str, Any]) -> str:
@@ -139,7 +146,7 @@ def _draw_search(axes: Axes, run: RunData) -> None:
     for before, after in zip(run.records, run.records[1:], strict=False):
         if after.round != before.round:
             axes.axvline(after.number + 0.5, color="0.85", linewidth=1, zorder=0)
-    axes.set(xlabel="candidates trained", ylabel=LABELS[name], title="search")
+    axes.set(xlabel="candidates trained", ylabel=_label(name, run), title="search")
     axes.legend(loc="best")
 
 
@@ -163,8 +170,8 @@ def _draw_training(axes: Axes, run: RunData) -> None:
     axes.plot([], [], ".-", color=GREY, label="prototypes")
     if sum(bool(record.final) for record in run.records) > 1:
         axes.plot([], [], color=FRONT, label="other finalists")
-    unit = "bits per character" if metric == "bits_per_character" else "loss [nats]"
-    axes.set(xlabel="training steps", ylabel=f"validation {unit}", title="training", yscale="log")
+    unit = "validation bits per character" if metric == "bits_per_character" else _label("validation_loss", run)
+    axes.set(xlabel="training steps", ylabel=unit, title="training", yscale="log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
     axes.yaxis.set_minor_formatter(NullFormatter())

@@ -21,11 +21,13 @@ from metagen_jax.spec.schema import (
     TEXT,
     WORKS_TODAY,
     SpecFile,
+    learnt,
 )
 
 SUPPORTED: dict[tuple[tuple[str, ...], ...], str] = {
     (("image",), ("label",)): "classification",
     (("image",), ("image",)): "reconstruction",
+    (("label",), ("image",)): "generation",
     (("text",), ("label",)): "classification",
     (("audio",), ("label",)): "classification",
     (("text",), ("text",)): "generation",
@@ -33,14 +35,15 @@ SUPPORTED: dict[tuple[tuple[str, ...], ...], str] = {
 CONTENTS: dict[tuple[tuple[str, ...], ...], str] = {  # what the data of each have to hold
     (("image",), ("label",)): LABELLED_IMAGES,
     (("image",), ("image",)): LABELLED_IMAGES,  # the labels are passed over
+    (("label",), ("image",)): LABELLED_IMAGES,
     (("text",), ("label",)): LABELLED_TEXTS,
     (("audio",), ("label",)): LABELLED_AUDIO,
     (("text",), ("text",)): TEXT,
 }
 FORMAT_OF_SUFFIX = {".npz": "npz", ".csv": "text_table"} | dict.fromkeys((".txt", ".text", ".md"), "text")
 FORMAT_OF_FOLDER = {LABELLED_IMAGES: "image_folder", LABELLED_TEXTS: "text_folder", LABELLED_AUDIO: "audio_folder"}
-KEYS_OF_INPUTS = {"image": ("image_size", "channels"), "audio": ("sample_rate", "clip_seconds")}  # of data
-ONLY_FOR_PATH = ("format", *sum(KEYS_OF_INPUTS.values(), ()), "validation_fraction", "test_fraction")
+KEYS_OF_MODALITY = {"image": ("image_size", "channels"), "audio": ("sample_rate", "clip_seconds")}  # of data
+ONLY_FOR_PATH = ("format", *sum(KEYS_OF_MODALITY.values(), ()), "validation_fraction", "test_fraction")
 
 
 def inferred_format(path: str, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> str | None:
@@ -120,13 +123,13 @@ def check_data_modality(spec: SpecFile) -> Iterator[Problem]:
         yield Problem(("data", "format" if data.format else "path"), problem, f"Use {' or '.join(fitting)}.")
 
 
-def check_keys_of_inputs(spec: SpecFile) -> Iterator[Problem]:
+def check_keys_of_modality(spec: SpecFile) -> Iterator[Problem]:
     if spec.data.source is not None:
         return
-    for needed, names in KEYS_OF_INPUTS.items():
+    for needed, names in KEYS_OF_MODALITY.items():
         for name in names:
-            if needed not in spec.modality.inputs and name in spec.data.model_fields_set:
-                problem = f"{getattr(spec.data, name)} has no meaning without {needed} in modality.inputs"
+            if needed not in _words(spec) and name in spec.data.model_fields_set:
+                problem = f"{getattr(spec.data, name)} has no meaning without {needed} in modality"
                 yield Problem(("data", name), problem, "Remove the line.")
 
 
@@ -187,18 +190,19 @@ def check_context_window(spec: SpecFile) -> Iterator[Problem]:
 
 
 def check_augmentation(spec: SpecFile) -> Iterator[Problem]:
-    if spec.training.augmentation == "shift" and "image" not in spec.modality.inputs:
+    if spec.training.augmentation == "shift" and "image" not in _words(spec):
         remedy = "Write none, or remove the line."
-        yield Problem(("training", "augmentation"), "'shift' moves images, and modality.inputs has none", remedy)
+        yield Problem(("training", "augmentation"), "'shift' moves images, and modality has none", remedy)
 
 
 def check_loss(spec: SpecFile) -> Iterator[Problem]:
-    training, fitting = spec.training, LOSSES[spec.task.type]
+    what = learnt(spec.task.type, spec.modality.outputs)
+    training, fitting = spec.training, LOSSES[what]
     if training.objective not in (None, fitting):
-        problem = f"{show(training.objective)} is not what is minimised for {spec.task.type}"
+        problem = f"{show(training.objective)} is not what is minimised for {what}"
         yield Problem(("training", "objective"), problem, f"Write {fitting}, or remove the line.")
     if training.label_smoothing and fitting != "cross_entropy":
-        problem = f"{training.label_smoothing} has no meaning for {spec.task.type}"
+        problem = f"{training.label_smoothing} has no meaning for {what}"
         yield Problem(("training", "label_smoothing"), problem, "Remove the line.")
 
 
@@ -249,22 +253,29 @@ def check_objective_task(spec: SpecFile) -> Iterator[Problem]:
         "bits_per_character": "generation",
         "validation_mse": "reconstruction",
     }
+    what = learnt(spec.task.type, spec.modality.outputs)
     for number, objective in enumerate(spec.search.objectives):
-        if belongs.get(objective.metric, spec.task.type) != spec.task.type:
-            problem = f"{show(objective.metric)} is not measured for {spec.task.type}"
-            fitting = [name for name in DIRECTIONS if belongs.get(name, spec.task.type) == spec.task.type]
+        if belongs.get(objective.metric, what) != what:
+            problem = f"{show(objective.metric)} is not measured for {what}"
+            fitting = [name for name in DIRECTIONS if belongs.get(name, what) == what]
             yield Problem(("search", "objectives", number, "metric"), problem, f"Write one of {', '.join(fitting)}.")
 
 
 def check_evaluation(spec: SpecFile) -> Iterator[Problem]:
-    metrics, fitting = spec.evaluation.metrics, TEST_METRICS[spec.task.type]
+    what = learnt(spec.task.type, spec.modality.outputs)
+    metrics, fitting = spec.evaluation.metrics, TEST_METRICS[what]
     for number, metric in enumerate(metrics):
         here = ("evaluation", "metrics", number)
         if metric not in fitting:
-            problem = f"{show(metric)} is not measured for {spec.task.type}"
+            problem = f"{show(metric)} is not measured for {what}"
             yield Problem(here, problem, f"Write {' or '.join(fitting)}.")
         if metric in metrics[:number]:
             yield Problem(here, f"{show(metric)} is listed twice", "List each metric once.")
+
+
+def _words(spec: SpecFile) -> tuple[str, ...]:
+    """What goes in and what comes out."""
+    return *spec.modality.inputs, *spec.modality.outputs
 
 
 CHECKS: tuple[tuple[tuple[str, ...], Callable[[SpecFile], Iterator[Problem]]], ...] = (
@@ -273,7 +284,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Callable[[SpecFile], Iterator[Problem]]], .
     (("task", "data"), check_embedded_classes),
     (("data",), check_data_origin),
     (("data", "modality"), check_data_modality),
-    (("data", "modality"), check_keys_of_inputs),
+    (("data", "modality"), check_keys_of_modality),
     (("data",), check_channels),
     (("data",), check_fractions),
     (("constraints",), check_parameter_budget),
@@ -281,11 +292,11 @@ CHECKS: tuple[tuple[tuple[str, ...], Callable[[SpecFile], Iterator[Problem]]], .
     (("constraints", "modality"), check_context_window),
     (("target", "modality"), check_target),
     (("training", "modality"), check_augmentation),
-    (("training", "task"), check_loss),
+    (("training", "task", "modality"), check_loss),
     (("architecture",), check_families),
     (("architecture",), check_choice_names),
     (("search",), check_search_counts),
     (("search",), check_objectives),
-    (("search", "task"), check_objective_task),
-    (("evaluation", "task"), check_evaluation),
+    (("search", "task", "modality"), check_objective_task),
+    (("evaluation", "task", "modality"), check_evaluation),
 )

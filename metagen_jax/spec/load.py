@@ -20,6 +20,7 @@ from metagen_jax.spec.schema import (
     LOSSES,
     TEST_METRICS,
     SpecFile,
+    learnt,
     section_of,
     walk_keys,
 )
@@ -189,7 +190,8 @@ def _report(locations: Locations, problems: list[Problem]) -> str:
 def _resolve(spec: SpecFile, file: str, locations: Locations) -> plain.ModelSpec:
     """Turns a checked spec into plain numbers and fills in the defaults that depend on other keys."""
     search, outputs = spec.search, spec.outputs
-    training = spec.training.model_dump() | {"objective": spec.training.objective or LOSSES[spec.task.type]}
+    what = learnt(spec.task.type, spec.modality.outputs)
+    training = spec.training.model_dump() | {"objective": spec.training.objective or LOSSES[what]}
     return plain.ModelSpec(
         metagen_version=spec.metagen_version,
         name=spec.name,
@@ -218,7 +220,7 @@ def _resolve(spec: SpecFile, file: str, locations: Locations) -> plain.ModelSpec
             reduction_factor=search.reduction_factor,
             finalists=search.finalists,
         ),
-        evaluation=plain.Evaluation(spec.evaluation.metrics or TEST_METRICS[spec.task.type]),
+        evaluation=plain.Evaluation(spec.evaluation.metrics or TEST_METRICS[what]),
         outputs=plain.Outputs(**outputs.model_dump()),
         seed=spec.reproducibility.seed,
         locations=locations,

@@ -86,8 +86,8 @@ class Target:
 
     Attributes:
       vocabulary: tokens; None unless text goes in.
-      image_size, channels: pixels a side, values of a pixel; None unless images go in.
-      num_classes: labels; None unless the task is classification.
+      image_size, channels: pixels a side, values of a pixel; None unless images go in or come out.
+      num_classes: labels; None unless labels go in or come out.
     """
 
     vocabulary: int | None = None

@@ -21,6 +21,7 @@ key changes something you can see. What works today:
 |---|---|---|---|
 | name what an image shows | `[image]` | `[label]` | `classification` |
 | put images into short codes and draw them from these | `[image]` | `[image]` | `reconstruction` |
+| draw images of a label | `[label]` | `[image]` | `generation` |
 | name what kind a text is of | `[text]` | `[label]` | `classification` |
 | name what is heard in a recording | `[audio]` | `[label]` | `classification` |
 | continue a text | `[text]` | `[text]` | `generation` |

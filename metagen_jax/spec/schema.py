@@ -31,7 +31,7 @@ SPEC_VERSION = "1.0"
 DEFAULT_CONTEXT_WINDOW = 128
 WORKS_TODAY = (
     "Today: inputs [image], outputs [label], task.type classification; inputs [image], outputs [image], task.type "
-    "reconstruction; inputs [text], outputs [label], task.type classification; inputs [audio], outputs [label], task.type "
+    "reconstruction; inputs [label], outputs [image], task.type generation; inputs [text], outputs [label], task.type classification; inputs [audio], outputs [label], task.type "
     "classification; or inputs [text], outputs [text], "
     "task.type generation."
 )
@@ -65,16 +65,24 @@ DIRECTIONS = {  # of every objective
     "latency_ms": "minimize",
 }
 QUALITY_OBJECTIVES = ("validation_loss", "validation_accuracy", "validation_mse", "bits_per_character")
-TEST_METRICS = {  # of each task, and the default
+TEST_METRICS = {  # of what is learnt, and the default
     "classification": ("accuracy", "loss"),
     "generation": ("bits_per_character", "loss"),
+    "generation of images": ("loss",),
     "reconstruction": ("mse", "loss", "reconstruction", "kl"),
 }
-LOSSES = {  # what is minimised for each task
+LOSSES = {  # what is minimised for what is learnt
     "classification": "cross_entropy",
     "generation": "cross_entropy",
+    "generation of images": "denoising",
     "reconstruction": "elbo",
 }
+
+
+def learnt(task_type: str, outputs: tuple[str, ...]) -> str:
+    """What is learnt, as `LOSSES` and `TEST_METRICS` call it."""
+    return f"{task_type} of images" if task_type == "generation" and "image" in outputs else task_type
+
 
 MOST_PARAMETERS = 10**13
 _STEPS = Whole(1, 10_000_000)
@@ -130,9 +138,9 @@ class Section(BaseModel):
 class ModalitySection(Section):
     """What goes in and what comes out."""
 
-    inputs: Annotated[tuple[Annotated[str, Word(("image", "text", "audio"), WORKS_TODAY)], ...], OneOrMore()] = key(
-        ..., "What the model reads.", ["image"]
-    )
+    inputs: Annotated[
+        tuple[Annotated[str, Word(("image", "text", "audio", "label"), WORKS_TODAY)], ...], OneOrMore()
+    ] = key(..., "What the model reads.", ["image"])
     outputs: Annotated[tuple[Annotated[str, Word(("label", "text", "image"), WORKS_TODAY)], ...], OneOrMore()] = key(
         ..., "What the model answers with.", ["label"]
     )
@@ -143,8 +151,8 @@ class TaskSection(Section):
 
     type: Annotated[str, Word(("classification", "generation", "reconstruction"), WORKS_TODAY)] = key(
         ...,
-        "What is learnt: a label for each input, the continuation of a text, or to put an image into a short code and "
-        "draw it again from that, which draws new images from random codes too.",
+        "What is learnt: a label for each input, the continuation of a text or to draw images of a label, or to put an "
+        "image into a short code and draw it again from that, which draws new images from random codes too.",
         "classification",
     )
     domain: Annotated[str, Line(500)] = key(
@@ -271,9 +279,10 @@ class TrainingSection(Section):
 
     objective: Annotated[str | None, Word(tuple(dict.fromkeys(LOSSES.values())))] = key(
         None,
-        "The loss that is minimised; `elbo` is the negative evidence lower bound of a variational autoencoder.",
+        "The loss that is minimised; `elbo` is the negative evidence lower bound of a variational autoencoder, `denoising` "
+        "the squared error of what a diffusion model says of noisy images.",
         "cross_entropy",
-        "elbo for reconstruction, cross_entropy elsewhere",
+        "elbo for reconstruction, denoising for images of labels, cross_entropy elsewhere",
     )
     schedule: Annotated[str, Word(("cosine", "linear", "constant"))] = key(
         "cosine", "How the learning rate goes on after its warm-up.", "cosine"
@@ -304,7 +313,8 @@ class ArchitectureSection(Section):
         OneOrMore(),
     ] = key(
         (),
-        "The family of architectures: `vit`, `cnn` or `resnet` to label images, `vae` to reconstruct them, "
+        "The family of architectures: `vit`, `cnn` or `resnet` to label images, `vae` to reconstruct them, `unet` to "
+        "draw them, "
         "`decoder_transformer` to continue a text, `encoder_transformer` to label texts, `spectrogram_transformer` for sound.",
         "cnn",
         "the first of these for the task",

@@ -130,5 +130,8 @@ def _program(
         return getattr(module, family.model_class)(dataclasses.replace(module.Config(), **sizes), nnx.Rngs(0))
 
     lengths = lengths_of(fixed)
-    batch = tuple(jax.ShapeDtypeStruct(*array) for array in modality.abstract_batch(lengths, batch_size))
-    return Program(build, module.loss_fn, batch, jax.ShapeDtypeStruct(*modality.abstract_example(lengths)))
+    batch, example = (
+        tuple(jax.ShapeDtypeStruct(*array) for array in arrays)
+        for arrays in (modality.abstract_batch(lengths, batch_size), modality.abstract_example(lengths))
+    )
+    return Program(build, module.loss_fn, batch, example)

@@ -15,6 +15,7 @@ from metagen_jax.data import (
     SPLITS,
     AudioDataset,
     Dataset,
+    DrawnImageDataset,
     ImageDataset,
     LabelledTextDataset,
     TextDataset,
@@ -34,6 +35,7 @@ PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "numpy")
 PICTURE_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # what PIL calls an image of so many channels
 EXAMPLE_TEXT = "example.txt"
 EXAMPLE_WAVE = "example.wav"
+LOSSES_IN_NATS = ("cross_entropy", "elbo")
 METRIC_TITLES = {
     "loss": "loss in nats (lower is better)",
     "accuracy": "accuracy (higher is better)",
@@ -104,6 +106,11 @@ def _(dataset: ImageDataset, folder: Path) -> None:
 
 
 @_write_meaning.register
+def _(dataset: DrawnImageDataset, folder: Path) -> None:
+    _write_labels(dataset.class_names, folder)
+
+
+@_write_meaning.register
 def _(dataset: UnlabelledImageDataset, folder: Path) -> None:
     write_example(folder / example_file(dataset.image_shape[-1]), dataset.test[0])
 
@@ -164,6 +171,12 @@ def provenance(origin: Origin) -> str:
         f"Written by metagen_jax {origin.versions['metagen_jax']} from the spec {origin.spec_name} "
         f"(hash {origin.spec_hash}, seed {origin.seed}), with Python {origin.versions['python']}, {others}."
     )
+
+
+def metric_titles(objective: str) -> dict[str, str]:
+    """What a metric is called in full, by its name, where this loss was minimised."""
+    in_nats = objective in LOSSES_IN_NATS
+    return METRIC_TITLES | ({} if in_nats else {"loss": "loss: mean squared error of velocities (lower is better)"})
 
 
 def versions_line(origin: Origin) -> str:

@@ -10,10 +10,11 @@ from metagen_jax.synth import codegen
 from metagen_jax.synth.architecture import Blueprint
 from metagen_jax.synth.documents import (
     LARGEST_DATA_BYTES,
-    METRIC_TITLES,
+    LOSSES_IN_NATS,
     PACKAGES,
     is_included,
     listed,
+    metric_titles,
     provenance,
     recipe_line,
     versions_line,
@@ -133,6 +134,7 @@ def _context(space: SearchSpace, blueprint: Blueprint, facts: ProjectFacts, data
         "recipe_fragments": recipe["recipe_fragments"],
         "settings": settings,
         "recipe_line": recipe_line(space.spec.training, blueprint.hyperparameters, facts.training_steps),
+        "recipe_imports": "".join(f", {name}" for name in space.modality.recipe_imports),
         "title": space.family.title,
         "parameter": space.family.parameter,
         "parallel": listed([f"`{axis}`" for axis in space.family.parallel]),
@@ -150,7 +152,7 @@ def _context(space: SearchSpace, blueprint: Blueprint, facts: ProjectFacts, data
         "precision": precision,
         "data_included": data_included,
         "data_limit": LARGEST_DATA_BYTES // 1_000_000,
-        **_metrics(facts),
+        **_metrics(facts, metric_titles(space.spec.training.objective)),
     }
 
 
@@ -164,6 +166,7 @@ def _settings(
         "MAX_SHIFT": Setting("MAX_SHIFT", repr(constants.get("MAX_SHIFT")), "pixels that an image is moved by at most"),
         "CONTEXT": Setting("CONTEXT", "Config.context", "characters in a window"),
     }
+    in_nats = "in nats, " if space.spec.training.objective in LOSSES_IN_NATS else ""
     of_optimizer = [
         Setting(name.upper(), repr(value), comments[name]) for name, value in blueprint.hyperparameters.items()
     ]
@@ -171,7 +174,7 @@ def _settings(
         Setting("STEPS", repr(facts.training_steps), "of training"),
         Setting("PROTOTYPE_STEPS", repr(facts.prototype_steps), "that it was trained for in the search"),
         Setting(
-            "TOLERANCE", repr(TOLERANCE[space.spec.training.precision]), "in nats, of a loss when that is repeated"
+            "TOLERANCE", repr(TOLERANCE[space.spec.training.precision]), f"{in_nats}of a loss when that is repeated"
         ),
         Setting("EVAL_EVERY", repr(max(1, facts.training_steps // 10)), "steps"),
         Setting("EVAL_BATCH_SIZE", repr(space.modality.evaluation_batch_size), "examples"),
@@ -186,7 +189,7 @@ def _expected(facts: ProjectFacts) -> str:
     return wrapped(f"Expected on the validation data: {scores}.")
 
 
-def _metrics(facts: ProjectFacts) -> dict[str, Any]:
+def _metrics(facts: ProjectFacts, titles: Mapping[str, str]) -> dict[str, Any]:
     baselines = {f"baseline: {name}": metrics for name, metrics in facts.baselines.items()}
     columns = {"validation": facts.validation, "test": facts.test} | baselines
     names = list(dict.fromkeys(name for values in columns.values() for name in values))
@@ -194,7 +197,7 @@ def _metrics(facts: ProjectFacts) -> dict[str, Any]:
         "metric_columns": list(columns),
         "metric_rows": [
             [
-                METRIC_TITLES.get(name, name),
+                titles.get(name, name),
                 *(f"{values[name]:.4f}" if name in values else "" for values in columns.values()),
             ]
             for name in names

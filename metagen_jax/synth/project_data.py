@@ -10,6 +10,7 @@ import numpy as np
 from metagen_jax.data import (
     AudioDataset,
     Dataset,
+    DrawnImageDataset,
     ImageDataset,
     LabelledTextDataset,
     TextDataset,
@@ -72,6 +73,33 @@ def _(dataset: ImageDataset, lengths: Mapping[str, int], samples: Samples) -> di
             UNCALIBRATED,
         ],
         "data_files": [LABELS_FILE, (example, "the first image of the test data, to try it with")],
+    }
+
+
+@data_context.register
+def _(dataset: DrawnImageDataset, lengths: Mapping[str, int], samples: Samples) -> dict[str, Any]:
+    of_images = _image_context(dataset.train.images, samples)
+    return {
+        **of_images,
+        "ending": "npy" if of_images["array_input"] else "png",
+        "num_labels": dataset.num_classes,
+        "example_noun": "noisy image",
+        "train_arguments": "images, labels",
+        "train_values": "*train_data",
+        "examples_function": "seeded",
+        "infer_command": "python infer.py",
+        "data_arrays": "train_images and train_labels, the same for validation and test, and class_names",
+        "data_card": data_card(dataset, f"{_image_counts(dataset)} Labels: {_listed(dataset.class_names)}."),
+        "intended": (
+            "For drawing images like these, for learning how a diffusion model works, and as a starting point for other "
+            "data. Not as a source of evidence: what it draws is made up."
+        ),
+        "limits": [
+            "What it draws is not always what its label says, and varies less than the images that it was trained on.",
+            f"It was trained on {len(dataset.train):,} images; what it draws may come close to one of them.",
+            "An image takes as many passes through the network as there are steps, twice over with guidance.",
+        ],
+        "data_files": [LABELS_FILE],
     }
 
 

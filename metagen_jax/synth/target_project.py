@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from metagen_jax.data import (
     AudioDataset,
     Dataset,
+    DrawnImageDataset,
     ImageDataset,
     LabelledTextDataset,
     TextDataset,
@@ -23,6 +24,7 @@ from metagen_jax.synth.documents import (
     EXAMPLE_TEXT,
     EXAMPLE_WAVE,
     LARGEST_DATA_BYTES,
+    LOSSES_IN_NATS,
     PACKAGES,
     example_file,
     is_included,
@@ -198,6 +200,9 @@ def _context(
     return {
         **models[0],
         **recipes[0],
+        "recipe_imports": modality.recipe_imports,
+        "has_seeds": modality.recipe_words.get("has_seeds", False),
+        "loss_unit": " nats" if target.training.objective in LOSSES_IN_NATS else "",
         "title": family.title,
         "seed": seed,
         "numbers": numbers,
@@ -325,6 +330,16 @@ def _(dataset: ImageDataset, target: Scale, facts: TargetFacts) -> dict[str, Any
             ("labels.json", "the names of the labels of `data.npz`"),
             (example, "the first image of its test data, to try `infer.py` with"),
         ],
+    }
+
+
+@_kind_context.register
+def _(dataset: DrawnImageDataset, target: Scale, facts: TargetFacts) -> dict[str, Any]:
+    return {
+        "further_packages": [("pillow", metadata.version("pillow"))],
+        "label_bound": "SIZE.config.num_classes",
+        "infer_command": "python infer.py --run trial 0 1 --samples 2",
+        "data_files": [("labels.json", "the names of the labels of `data.npz`")],
     }
 
 

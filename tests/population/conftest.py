@@ -68,6 +68,16 @@ FAMILIES = {
             "training.batch_size=8",
         ),
     ),
+    "unet": (
+        "image_diffusion_pixel.yaml",
+        (
+            "data.source=digits",
+            "architecture.choices={stride: 1, condition: [6, 8], width_1: [4, 8], hidden_1: [4, 8], width_2: [8, 12], "
+            "hidden_2: [8, 12], width_3: [8, 12], hidden_3: [8, 16], num_layers_1: [1, 2], num_layers_2: 1, num_layers_3: [1, 2]}",
+            "training.augmentation=shift",
+            "training.batch_size=8",
+        ),
+    ),
     "decoder_transformer": (
         "text_char_lm.yaml",
         ("constraints.context_window=12", "training.label_smoothing=0.1", *SMALL),
@@ -98,6 +108,14 @@ class Trained:
     losses: np.ndarray
     population: Population
     weights: list[Weights]
+
+    def inputs(self, count: int) -> tuple[np.ndarray, ...]:
+        """What the models are called with to answer some of the validation data."""
+        first = self.validation[0][:count]
+        first = first / np.float32(255) if first.dtype == np.uint8 else first
+        if self.name != "unet":
+            return (first,)
+        return first, np.linspace(0, 1, count, dtype=np.float32), self.validation[1][:count]
 
     def train(
         self, program: Program, jobs: list[Job], batches: list[Any] | None = None

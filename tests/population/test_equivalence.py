@@ -46,12 +46,11 @@ def test_exported_logits_equal_those_in_the_population(trained: Trained):
         assert scores.keys() == own.keys()
         for name, values in own.items():
             np.testing.assert_allclose(scores[name][member], np.mean(values), rtol=1e-5, err_msg=name)
-    inputs = trained.validation[0][:8]
-    inputs = inputs / np.float32(255) if inputs.dtype == np.uint8 else inputs
-    logits = trained.program.logits(trained.population, inputs)
+    inputs = trained.inputs(8)
+    logits = trained.program.logits(trained.population, *inputs)
     for member, job in enumerate(trained.jobs):
         model = trained.structure.apply(job.sizes, trained.weights[member])
-        np.testing.assert_allclose(logits[member], jax.jit(model)(inputs), atol=1e-5)
+        np.testing.assert_allclose(logits[member], jax.jit(model)(*inputs), atol=1e-5)
 
 
 def test_parameters_are_counted_exactly(trained: Trained):

@@ -215,7 +215,7 @@ ONE_VALUE = [
     ("  source: digits", "  source: digits\n  validation_fraction: 0.2", "cannot be set for source 'digits'"),
     ("  source: digits", "  source: digits\n  image_size: 16", "cannot be set for source 'digits'"),
     ("  source: digits", "  source: digits\n  sample_rate: 8000", "cannot be set for source 'digits'"),
-    ("  source: digits", "  path: mine\n  clip_seconds: 2", "2.0 has no meaning without audio in modality.inputs"),
+    ("  source: digits", "  path: mine\n  clip_seconds: 2", "2.0 has no meaning without audio in modality"),
     ("  source: digits", "  path: mine\n  format: audio_folder", "'audio_folder' holds recordings with labels"),
     ("  source: digits", "  source: digits\n  max_examples: 3", "Write at least 10."),
     ("  source: digits", "  path: book.txt", "'text' holds text, but modality is image -> label"),
@@ -462,6 +462,23 @@ def test_specs_that_reconstruct_refuse_what_is_for_labels(write):
         "bad.yaml:31, evaluation.metrics[0]",
         "--set training.objective=cross_entropy, training.objective",
         "--set training.label_smoothing=0.1, training.label_smoothing",
+    ]
+
+
+def test_specs_that_draw_images_of_a_label_refuse_what_is_for_names_of_them(write):
+    text = IMAGE.replace("[label]", "[image]").replace("inputs: [image]", "inputs: [label]")
+    text = text.replace("classification", "generation").replace(
+        "- metric: validation_loss", "- metric: bits_per_character"
+    )
+    with pytest.raises(SpecError) as caught:
+        load_spec(write(text), ["training.objective=elbo"])
+    assert "'elbo' is not what is minimised for generation of images" in str(caught.value)
+    assert "Write denoising, or remove the line." in str(caught.value)
+    assert [line.split(": ")[0] for line in str(caught.value).splitlines() if not line.startswith(" ")] == [
+        "bad.yaml:10, task.num_classes",
+        "bad.yaml:26, search.objectives[0].metric",
+        "bad.yaml:31, evaluation.metrics[0]",
+        "--set training.objective=elbo, training.objective",
     ]
 
 

@@ -27,12 +27,14 @@ from metagen_jax.spec import load_spec
 from metagen_jax.synth import codegen, named_axes
 from metagen_jax.synth.architecture import Blueprint
 from metagen_jax.synth.project import ProjectFacts, write_project
+from tests.synth.targets import resnet_sizes
 
 SPECS = Path(__file__).parents[2] / "specs"
 TINY = {  # of each family
     "image": {"d_model": 8, "num_layers": 2, "num_heads": 1, "head_dim": 4, "d_ff": 16},
     "cnn": {"width": 8, "num_layers": 2, "hidden": 12},
     "vae": {"latent": 3, "width": 8, "hidden": 12, "encoder_layers": 1, "decoder_layers": 2},
+    "unet": {"condition": 8} | resnet_sizes((8, 8, 12), (1, 2, 1), 1),
     "text": {"d_model": 8, "num_layers": 1, "num_heads": 2, "head_dim": 4, "d_ff": 16},
     "audio": {"d_model": 8, "num_layers": 2, "num_heads": 2, "head_dim": 4, "d_ff": 16},
     "labelled_text": {"d_model": 8, "num_layers": 2, "num_heads": 2, "head_dim": 4, "d_ff": 16},
@@ -41,16 +43,19 @@ GRID = {
     "image": {"patch_size": 2},
     "cnn": {"stride": 2},
     "vae": {"stride": 2},
+    "unet": {"stride": 1},
     "text": {},
     "audio": {"stride": 2},
     "labelled_text": {"stride": 2},
 }
+BLOCK = {"unet": {"block": "convolution"}}  # of the families that have a choice
 NUM_STEPS = 25
 SCORES = ("accuracy", "mse", "reconstruction", "kl")  # of any kind, beside the loss
 FILES = {
     "image": ("image_digits_demo.yaml", ("training.batch_size=16", "training.augmentation=shift")),
     "cnn": ("image_digits_cnn.yaml", ("training.batch_size=16",)),
     "vae": ("image_vae.yaml", ("data.source=digits", "training.batch_size=16")),
+    "unet": ("image_diffusion_pixel.yaml", ("data.source=digits", "training.batch_size=16")),
     "text": (
         "text_char_lm.yaml",
         ("constraints.context_window=16", "training.batch_size=8", "training.label_smoothing=0.1"),
@@ -132,7 +137,7 @@ def build(kind: str, folder: Path, *more: str) -> Built:
         prepared = dataclasses.replace(prepared, dataset=dataclasses.replace(prepared.dataset, **short))
     space, dataset, modality = prepared.space, prepared.dataset, prepared.modality
     sizes = TINY[kind]
-    structure = {"norm": "rms", "activation": "gelu"} | GRID[kind]
+    structure = {"norm": "rms", "activation": "gelu"} | GRID[kind] | BLOCK.get(kind, {})
     numbers = {"learning_rate": 0.01, "weight_decay": 0.1, "warmup_steps": 5}
     blueprint = Blueprint(space.family.name, structure, sizes, numbers)
     source = codegen.program_source(modality, space.family, structure, sizes, space.fixed, space.spec.training, 0)
@@ -239,6 +244,11 @@ def vae_project(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 
 @pytest.fixture(scope="session")
+def unet_project(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    return build("unet", tmp_path_factory.mktemp("unet") / "project")
+
+
+@pytest.fixture(scope="session")
 def labelled_text_project(tmp_path_factory: pytest.TempPathFactory) -> Built:
     return build("labelled_text", tmp_path_factory.mktemp("labelled_text") / "project")
 
@@ -314,6 +324,24 @@ def vae_results(vae_project: Built) -> dict[str, Result]:
             "over itself": ["infer.py", "example.png", "--out", "example.png"],
             "missing": ["infer.py", "nowhere.png"],
             "no format": ["infer.py", "example.png", "--out", "../one.nowhere"],
+        },
+    )
+
+
+@pytest.fixture(scope="session")
+def unet_results(unet_project: Built) -> dict[str, Result]:
+    """Everything that the tests want to see of the commands of the project that draws images of labels."""
+    draw = ["infer.py", "--label", "7", "--samples", "5", "--steps", "4", "--out"]
+    return run_all(
+        unet_project.folder,
+        read_me(unet_project.folder)
+        | {
+            "draw": [*draw, "../one.png"],
+            "draw again": [*draw, "../again.png"],
+            "draw others": [*draw, "../others.png", "--seed", "1"],
+            "no label": ["infer.py", "--label", "seven"],
+            "none": ["infer.py", "--samples", "0"],
+            "no format": ["infer.py", "--steps", "1", "--out", "../one.nowhere"],
         },
     )
 

@@ -237,6 +237,34 @@ def vae_target(*overrides: str) -> Target:
     )
 
 
+def unet_params(sizes: Mapping[str, int], square_values: int, num_classes: int) -> int:
+    """Counted by hand: stem, blocks and last norm as in `resnet_params`, levels 1 and 2 twice; passages down and up; what
+    tells time and label; the last convolution."""
+    widths = [sizes[f"width_{level}"] for level in (1, 2, 3)]
+    blocks = sum(
+        times * sizes[f"num_layers_{level}"] * width * (18 * sizes[f"hidden_{level}"] + 1)
+        for times, level, width in zip((2, 2, 1), (1, 2, 3), widths, strict=True)
+    )
+    passages = 2 * (4 * widths[0] * widths[1] + 4 * widths[1] * widths[2])
+    told = sizes["condition"] * (32 + num_classes + 1 + 2 * widths[0] + 2 * widths[1] + widths[2])
+    return widths[0] * (9 * square_values + 1) + blocks + passages + told + widths[0] * (9 * square_values + 1)
+
+
+def unet_target(*overrides: str) -> Target:
+    """A network of 1.5 billion parameters for 224 x 224 colour pixels; the prototype draws 8 x 8 grey ones."""
+    large = {"condition": 1024} | resnet_sizes((512, 1024, 2048), (3, 4, 6), 2)
+    small = {"condition": 8} | resnet_sizes((8, 8, 16), (1, 2, 1), 1)
+    return make_target(
+        "image_diffusion_pixel.yaml",
+        ("data.source=digits", "training.batch_size=16", "training.steps=40", *overrides),
+        family="unet",
+        grid=({"stride": 16, "block": "convolution"}, {"stride": 1, "block": "convolution"}),
+        sizes=(large, small),
+        fixed={"image_size": 224, "channels": 3, "num_classes": 1000},
+        params=(unet_params(large, 16 * 16 * 3, 1000), unet_params(small, 1, 10)),
+    )
+
+
 def image_target(*overrides: str) -> Target:
     """ViT-Base (Dosovitskiy et al., 2020) for 224 x 224 colour pixels; the prototype reads 8 x 8 grey ones."""
     large = {"d_model": 768, "num_layers": 12, "num_heads": 12, "head_dim": 64, "d_ff": 3072}

@@ -71,6 +71,40 @@ def test_the_noise_of_a_seed_is_normal_and_that_of_a_longer_code_cut_off():
     np.testing.assert_array_equal(vae.seeded_normal(np.arange(3, dtype=np.uint32), 7), noise[:3, :7])
 
 
+def test_images_to_be_drawn_come_with_labels_and_seeds():
+    unet = program("image_diffusion_pixel.yaml", "data.source=digits", "training.batch_size=8")
+    images = np.random.default_rng(0).integers(0, 256, (50, 8, 8, 1), np.uint8)
+    labels = np.arange(50, dtype=np.int32) % 10
+    batch, own, seeds = unet.train_batch(images, labels, 3)
+    for image, label in zip(batch, own, strict=True):
+        assert label in labels[(images == image).all(axis=(1, 2, 3))]
+    assert seeds.shape == (8,) and seeds.dtype == np.uint32
+    assert [len(array) for array in unet.seeded(images, labels)] == [50, 50, 50]
+
+
+def test_times_are_spread_over_seeds_in_a_row_and_random_for_random_ones():
+    unet = program("image_diffusion_pixel.yaml", "data.source=digits")
+    spread = np.sort(unet.spread_times(np.arange(400, dtype=np.uint32)))
+    assert np.diff(spread, prepend=0, append=1).max() < 2 / 400
+    seeds = np.random.default_rng(0).integers(2**32, size=4000, dtype=np.uint32)
+    times, (noise, numbers) = np.asarray(unet.spread_times(seeds)), unet.seeded_draws(seeds, (4, 4, 1))
+    counts = np.histogram(times, 10, (0, 1))[0]
+    assert (abs(counts - 400) < 100).all()  # five standard deviations of a binomial
+    assert abs(np.mean(noise)) < 0.02 and abs(np.std(noise) - 1) < 0.02
+    correlations = np.corrcoef([times, numbers, np.asarray(noise)[:, 0, 0, 0]])
+    assert abs(correlations - np.eye(3)).max() < 0.08
+
+
+def test_a_velocity_takes_a_mixture_back_to_the_image_and_the_noise():
+    unet = program("image_diffusion_pixel.yaml", "data.source=digits")
+    image, noise = np.random.default_rng(0).normal(size=(2, 5))
+    for time in (0.0, 0.3, 1.0):
+        signal_share, noise_share = unet.signal_and_noise(time)
+        mixture, velocity = signal_share * image + noise_share * noise, signal_share * noise - noise_share * image
+        np.testing.assert_allclose(signal_share * mixture - noise_share * velocity, image, atol=1e-6)
+        np.testing.assert_allclose(noise_share * mixture + signal_share * velocity, noise, atol=1e-6)
+
+
 def test_labelled_texts_keep_their_labels_and_are_read_up_to_the_context():
     short = program("text_classification.yaml", "constraints.context_window=8")
     tokens = np.arange(10, dtype=np.uint8)[:, None] * 20 + np.arange(12, dtype=np.uint8)

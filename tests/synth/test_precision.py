@@ -12,14 +12,18 @@ from flax import nnx
 from jax.extend.core import jaxprs_in_params
 
 from metagen_jax.automl.pipeline import Prepared, prepare
+from metagen_jax.data import load_dataset
 from metagen_jax.population.weights import Structure
 from metagen_jax.spec import load_spec
 from metagen_jax.synth import codegen, named_axes
+from metagen_jax.synth.modalities.image_generation import ImageGeneration
 from metagen_jax.synth.modalities.resnet import RESNET
-from tests.synth.conftest import Built, Result, build, curve_difference, read_me, run_all
+from metagen_jax.synth.modalities.unet import UNET
+from tests.synth.conftest import SPECS, Built, Result, build, curve_difference, read_me, run_all
 from tests.synth.targets import resnet_sizes
 from tests.synth.test_space import CNN, IMAGE, TEXT, VAE, choices_of
 
+DIFFUSION = SPECS / "image_diffusion_pixel.yaml"
 BFLOAT16 = "training.precision=bfloat16"
 PRECISIONS = {  # and what JAX is told about its products, which accelerators would take in fewer digits otherwise
     "float32": jax.lax.Precision.HIGHEST,
@@ -110,6 +114,33 @@ def test_between_the_blocks_of_three_levels_the_stream_is_float32(block: str):
         x = part(x)
         assert x.dtype == jnp.float32
     assert x.shape == (2, 2, 2, 16)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_a_u_net_takes_products_in_the_precision_asked_for_and_answers_in_float32(precision: str):
+    modality, structure = ImageGeneration(), {"stride": 1, "block": "convolution", "norm": "rms", "activation": "gelu"}
+    spec = load_spec(DIFFUSION, ("data.source=digits", f"training.precision={precision}"))
+    fixed = modality.fixed_fields(spec, load_dataset(spec))
+    sizes = {"condition": 8} | resnet_sizes((8, 8, 16), (1, 2, 1), 1)
+    source = codegen.program_source(modality, UNET, structure, sizes, fixed, spec.training, 0)
+    module = codegen.load_module(source)
+    model = Structure(module, UNET.model_class, sizes).abstract(sizes)
+    named_axes.install_sizes(model, frozenset(sizes))
+    graph, params, lengths = nnx.split(model, nnx.Param, ...)
+
+    def answer(params, *inputs):
+        return nnx.merge(graph, params, lengths)(*inputs)
+
+    inputs = jnp.zeros((2, 8, 8, 1)), jnp.zeros(2), jnp.zeros(2, jnp.int32)
+    found = list(operations(jax.make_jaxpr(answer)(params, *inputs).jaxpr))
+    inside, looked_up = split_products(found, PRECISIONS[precision])
+    if precision != "float32":  # in which a label is looked up too
+        assert len(looked_up) == 1
+    assert dtypes(inside, "dot_general") == {"bfloat16" if precision == "bfloat16" else "float32"}
+    assert dtypes(found, "rsqrt") == {"float32"}
+    assert jax.eval_shape(answer, params, *inputs).dtype == jnp.float32
+    assert ("bfloat16" in source) == (precision == "bfloat16")
+    assert ("jnp.float32(" in source) == (precision == "bfloat16")
 
 
 def test_the_answers_are_float32_and_near_those_of_float32(spec: Path):

@@ -14,10 +14,11 @@ from PIL import Image
 
 from metagen_jax.data import ImageDataset, TextDataset, UnlabelledImageDataset
 from metagen_jax.population.checkpoints import save_weights
-from metagen_jax.synth import documents
+from metagen_jax.synth import codegen, documents
 from metagen_jax.synth.architecture import Blueprint
 from metagen_jax.synth.documents import quoted_prompt
-from tests.synth.conftest import GRID, NUM_STEPS, TINY, Built, Result, curve_difference, weights_of
+from tests.synth.conftest import BLOCK, GRID, NUM_STEPS, TINY, Built, Result, curve_difference, weights_of
+from tests.synth.targets import resnet_sizes
 
 STRUCTURES = [  # norm, activation, label smoothing, augmentation, schedule, patch size or stride, precision
     ("rms", "gelu", 0.0, "none", "cosine", 2, "float32"),
@@ -28,6 +29,7 @@ STRUCTURES = [  # norm, activation, label smoothing, augmentation, schedule, pat
 LARGE = {
     "image": {"d_model": 16384, "num_layers": 128, "num_heads": 128, "head_dim": 1024, "d_ff": 65536},
     "cnn": {"width": 16384, "num_layers": 128, "hidden": 65536},
+    "unet": {"condition": 16384} | resnet_sizes((16384, 32768, 65536), (128, 128, 128), 4),
     "vae": {"latent": 65536, "width": 16384, "hidden": 65536, "encoder_layers": 128, "decoder_layers": 128},
 }
 LARGE |= dict.fromkeys(("text", "labelled_text", "audio"), LARGE["image"])
@@ -55,7 +57,7 @@ def test_every_command_of_the_readme_works_where_metagen_jax_cannot_be_imported(
 
 def test_its_own_tests_pass_and_none_is_skipped(project, request):
     out = results_of(project, request)["-m pytest test_project.py"].out
-    count = {"image": 4, "cnn": 4, "vae": 6, "text": 5, "labelled_text": 6, "audio": 5}[project.kind]
+    count = {"image": 4, "cnn": 4, "vae": 6, "unet": 6, "text": 5, "labelled_text": 6, "audio": 5}[project.kind]
     assert re.search(rf"^=* ?{count} passed in", out, re.M), out
 
 
@@ -81,7 +83,12 @@ def test_evaluate_gives_the_same_scores_as_the_modality_would(project, request):
     assert re.findall(r"^(\w+): ", out, re.M) == ["validation", "test"]
     modality, space = project.prepared.modality, project.prepared.space
     fixed = {field.name: field.value for field in space.fixed}
-    inputs, targets = modality.evaluation_arrays(project.prepared.dataset, "test", fixed)
+    inputs, targets, *more = modality.evaluation_arrays(project.prepared.dataset, "test", fixed)
+    if project.kind == "unet":
+        (source,) = space.sources.values()
+        scores = codegen.load_module(source).score_fn(project.model, inputs, targets, *more)
+        assert float(re.search(r"test: loss (\S+)", out).group(1)) == pytest.approx(scores["loss"].mean(), abs=1e-4)
+        return
     if project.kind == "vae":
         errors = np.asarray(jax.jit(project.model)(inputs / np.float32(255))) - inputs / 255
         assert float(re.search(r"test: mse (\S+),", out).group(1)) == pytest.approx(np.mean(errors**2), abs=1e-4)
@@ -170,6 +177,31 @@ def test_samples_are_drawn_by_their_seed(vae_results, vae_project):
 )
 def test_wrong_input_to_the_project_that_draws_is_one_message_with_code_2(vae_results, command, says):
     result = vae_results[command]
+    assert result.code == 2
+    assert says in result.err
+    assert result.out == ""
+
+
+def test_images_of_a_label_are_drawn_by_their_seed(unet_results, unet_project):
+    outside = unet_project.folder.parent
+    one, again, others = ((outside / f"{name}.png").read_bytes() for name in ("one", "again", "others"))
+    assert one == again != others
+    with Image.open(outside / "one.png") as file:
+        assert file.size == (5 * 8, 8)
+    with Image.open(unet_project.folder / "samples.png") as file:
+        assert file.size == (8 * 8, 10 * 8)
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("no label", "--label 'seven' is none of 0, 1, 2"),
+        ("none", "--samples and --steps have to be 1 or more"),
+        ("no format", "cannot be written"),
+    ],
+)
+def test_wrong_input_to_the_project_that_draws_labels_is_one_message_with_code_2(unet_results, command, says):
+    result = unet_results[command]
     assert result.code == 2
     assert says in result.err
     assert result.out == ""
@@ -295,7 +327,8 @@ def test_its_code_passes_ruff_with_the_default_settings(project, tmp_path, choic
         schedule=schedule,
         precision=precision,
     )
-    structure = {"norm": norm, "activation": activation} | dict.fromkeys(GRID[project.kind], side)
+    grid = dict.fromkeys(GRID[project.kind], side)
+    structure = {"norm": norm, "activation": activation} | grid | BLOCK.get(project.kind, {})
     folder = project.write(
         tmp_path / "project",
         space=dataclasses.replace(space, spec=dataclasses.replace(space.spec, training=training)),

@@ -25,6 +25,7 @@ from tests.synth.targets import (
     resnet_sizes,
     resnet_target,
     text_target,
+    unet_target,
     vae_target,
 )
 from tests.synth.test_project import HOSTILE, contents
@@ -35,6 +36,7 @@ KINDS = {
     "cnn": cnn_target,
     "resnet": resnet_target,
     "vae": vae_target,
+    "unet": unet_target,
     "labelled_text": labelled_text_target,
     "audio": audio_target,
 }
@@ -46,6 +48,7 @@ HUGE = {"d_model": 65536, "num_layers": 128, "num_heads": 128, "head_dim": 1024,
 HUGE_OF_IMAGES = {
     "cnn": {"width": 65536, "num_layers": 128, "hidden": 262144},
     "vae": {"latent": 65536, "width": 65536, "hidden": 262144, "encoder_layers": 128, "decoder_layers": 128},
+    "unet": {"condition": 16384} | resnet_sizes((16384, 32768, 65536), (128, 128, 128), 4),
     "resnet": resnet_sizes((16384, 32768, 65536), (128, 128, 128), 4),
 }
 LOSS = re.compile(r"step +(\d+): training loss (\S+)")
@@ -287,7 +290,7 @@ def test_every_command_of_the_readme_works_where_metagen_jax_cannot_be_imported(
     for name in ("alone", "parts"):
         np.testing.assert_allclose([*losses(results[name].out).values()], [*expected.values()], atol=1e-4)
     if written.kind != "text":  # of which only some windows are looked at in training
-        in_training = float(re.search(r"step +20: loss (\S+) nats", train.out).group(1))
+        in_training = float(re.search(r"step +20: loss ([\d.]+)", train.out).group(1))
         evaluated = float(
             re.search(r"validation: loss (\S+)", results["evaluate.py --run trial --mesh 2,2,2"].out).group(1)
         )

@@ -68,7 +68,7 @@ class Program:
     build: Callable[[Mapping[str, int]], nnx.Module]
     loss: Callable[..., Any]
     batch: tuple[jax.ShapeDtypeStruct, ...]
-    example: jax.ShapeDtypeStruct
+    example: tuple[jax.ShapeDtypeStruct, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -214,7 +214,7 @@ def build_cost_model(
     return CostModel(
         leaves=leaves,
         cached=tuple(cached),
-        positions=program.example.shape[1] if causal else 0,
+        positions=program.example[0].shape[1] if causal else 0,
         predictor=predictor,
         forward=forward.map(lambda each: (work_of(each, rulers).flops,)),
         training=training.map(lambda each: (work_of(each, rulers).flops,)),
@@ -226,14 +226,14 @@ def build_cost_model(
     )
 
 
-def effort_of(model: nnx.Module, example: jax.ShapeDtypeStruct) -> Effort:
+def effort_of(model: nnx.Module, example: tuple[jax.ShapeDtypeStruct, ...]) -> Effort:
     """What one answer of an abstract model takes, in numbers."""
     return effort.amounts(effort.tally(_answering(model, example), Rulers({})), {}).effort()
 
 
-def _answering(model: nnx.Module, example: jax.ShapeDtypeStruct) -> Trace:
+def _answering(model: nnx.Module, example: tuple[jax.ShapeDtypeStruct, ...]) -> Trace:
     graph, params = nnx.split(model)
-    return trace(lambda params, example: nnx.merge(graph, params)(example), params, example)
+    return trace(lambda params, *example: nnx.merge(graph, params)(*example), params, *example)
 
 
 def _traces(program: Program, sizes: Mapping[str, int]) -> tuple[Trace, Trace]:
@@ -248,7 +248,7 @@ def _traces(program: Program, sizes: Mapping[str, int]) -> tuple[Trace, Trace]:
 
 
 def _numbers(program: Program) -> tuple[int, ...]:
-    return tuple(itertools.chain.from_iterable(each.shape for each in (*program.batch, program.example)))
+    return tuple(itertools.chain.from_iterable(each.shape for each in (*program.batch, *program.example)))
 
 
 def _per_position(leaf: Leaf, sizes: Mapping[str, Any]) -> Any:

@@ -13,6 +13,7 @@ from metagen_jax.synth.modalities.base import (
     lengths_of,
 )
 from metagen_jax.synth.modalities.image_classification import ImageClassification
+from metagen_jax.synth.modalities.image_generation import ImageGeneration
 from metagen_jax.synth.modalities.image_reconstruction import ImageReconstruction
 from metagen_jax.synth.modalities.text_classification import TextClassification
 from metagen_jax.synth.modalities.text_generation import TextGeneration
@@ -20,6 +21,7 @@ from metagen_jax.synth.modalities.text_generation import TextGeneration
 MODALITIES: tuple[Modality, ...] = (
     ImageClassification(),
     ImageReconstruction(),
+    ImageGeneration(),
     TextClassification(),
     AudioClassification(),
     TextGeneration(),

@@ -83,8 +83,8 @@ class AudioClassification(Modality):
         clips = Array((batch_size, fixed["clip_length"]), np.dtype(np.int16))
         return clips, Array((batch_size,), np.dtype(np.int32))
 
-    def abstract_example(self, fixed: Mapping[str, int]) -> Array:
-        return Array((1, fixed["clip_length"]), np.dtype(np.float32))
+    def abstract_example(self, fixed: Mapping[str, int]) -> tuple[Array, ...]:
+        return (Array((1, fixed["clip_length"]), np.dtype(np.float32)),)
 
     def train_arrays(self, dataset: Dataset) -> tuple[np.ndarray, ...]:
         assert isinstance(dataset, AudioDataset)

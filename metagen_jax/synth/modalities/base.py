@@ -139,6 +139,7 @@ class Modality(abc.ABC):
     families: ClassVar[Mapping[str, Family]]
     recipe_fragments: ClassVar[tuple[str, ...]]  # optimiser, loss and batches of the training program
     recipe_words: ClassVar[Mapping[str, Any]] = {}  # that these are rendered with
+    recipe_imports: ClassVar[tuple[str, ...]] = ()  # functions of the model that they call
     evaluation_batch_size: ClassVar[int]
     try_it: ClassVar[str]  # a command that uses a trained project
     search_examples: ClassVar[int | None]  # how much of the validation split the search looks at; None: all
@@ -178,8 +179,8 @@ class Modality(abc.ABC):
         """What `train_batch` gives: the shapes and types that a training step reads."""
 
     @abc.abstractmethod
-    def abstract_example(self, fixed: Mapping[str, int]) -> Array:
-        """What the model is called with to answer one example, as a batch of one."""
+    def abstract_example(self, fixed: Mapping[str, int]) -> tuple[Array, ...]:
+        """What the model is called with to answer one example, as batches of one."""
 
     @abc.abstractmethod
     def train_arrays(self, dataset: Dataset) -> tuple[np.ndarray, ...]:

@@ -47,6 +47,7 @@ class ImageClassification(OfImages):
         "read": "images / 255.0",
         "one": "image",
         "labelled": True,
+        "has_seeds": False,
     }
     evaluation_batch_size = 128
     try_it = "python infer.py example.png"

@@ -31,7 +31,7 @@ class ImageReconstruction(OfImages):
         "fragments/losses/elbo.py.j2",
         "fragments/data/image_batches.py.j2",
     )
-    recipe_words: ClassVar = {"labelled": False}
+    recipe_words: ClassVar = {"labelled": False, "has_seeds": True}
     evaluation_batch_size = 128
     try_it = "python infer.py example.png"
     search_examples = None

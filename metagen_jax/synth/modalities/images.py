@@ -48,8 +48,8 @@ class OfImages(Modality):
         squares = [target["image_size"] / side for side in dimension.values]
         return tuple(sides[int(np.argmin([abs(size / side - wanted) for side in sides]))] for wanted in squares)
 
-    def abstract_example(self, fixed: Mapping[str, int]) -> Array:
-        return Array((1, *image_shape(fixed)), np.dtype(np.float32))
+    def abstract_example(self, fixed: Mapping[str, int]) -> tuple[Array, ...]:
+        return (Array((1, *image_shape(fixed)), np.dtype(np.float32)),)
 
 
 def image_shape(fixed: Mapping[str, int]) -> tuple[int, int, int]:

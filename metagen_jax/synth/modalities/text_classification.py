@@ -74,8 +74,8 @@ class TextClassification(Modality):
         tokens = Array((batch_size, fixed["context"]), np.dtype(np.int32))
         return tokens, Array((batch_size,), np.dtype(np.int32))
 
-    def abstract_example(self, fixed: Mapping[str, int]) -> Array:
-        return Array((1, fixed["context"]), np.dtype(np.int32))
+    def abstract_example(self, fixed: Mapping[str, int]) -> tuple[Array, ...]:
+        return (Array((1, fixed["context"]), np.dtype(np.int32)),)
 
     def train_arrays(self, dataset: Dataset) -> tuple[np.ndarray, ...]:
         assert isinstance(dataset, LabelledTextDataset)

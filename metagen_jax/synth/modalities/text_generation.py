@@ -70,8 +70,8 @@ class TextGeneration(Modality):
         window = Array((batch_size, fixed["context"]), np.dtype(np.int32))
         return window, window
 
-    def abstract_example(self, fixed: Mapping[str, int]) -> Array:
-        return Array((1, fixed["context"]), np.dtype(np.int32))
+    def abstract_example(self, fixed: Mapping[str, int]) -> tuple[Array, ...]:
+        return (Array((1, fixed["context"]), np.dtype(np.int32)),)
 
     def train_arrays(self, dataset: Dataset) -> tuple[np.ndarray, ...]:
         assert isinstance(dataset, TextDataset)

@@ -21,6 +21,7 @@ SPECS = {
     "vit": ("image_digits_demo.yaml", ()),
     "cnn": ("image_digits_cnn.yaml", ()),
     "vae": ("image_vae.yaml", ("training.batch_size=16",)),
+    "unet": ("image_diffusion_pixel.yaml", ("data.source=digits", "training.batch_size=16")),
     "decoder_transformer": ("text_char_lm.yaml", ("constraints.context_window=24", "training.batch_size=4")),
     "spectrogram_transformer": (
         "audio_classification.yaml",
@@ -108,6 +109,11 @@ def test_costs_are_those_of_xla_where_three_lists_of_layers_have_depths_of_their
 
 def test_the_cache_holds_keys_and_values_of_every_position(space: SearchSpace):
     sizes = {"num_layers": 3, "num_heads": 2, "head_dim": 8, "d_model": 16, "d_ff": 32}
+    sizes |= {"condition": 16} | {
+        f"{axis}_{n}": 3 if axis == "num_layers" else 16
+        for axis in ("width", "hidden", "num_layers")
+        for n in (1, 2, 3)
+    }
     sizes |= {"width": 16, "hidden": 16, "latent": 8, "encoder_layers": 2, "decoder_layers": 3}
     model = next(iter(space.cost_models.values()))
     costs = model({axis: jnp.array([sizes[axis]]) for axis in space.largest})
