@@ -38,6 +38,9 @@ RESNET_SIZES = ", ".join(
     f"width_{level}: [10, 16, 28, 40], hidden_{level}: [12, 20, 36], num_layers_{level}: [1, 2, 3]"
     for level in (1, 2, 3)
 )
+UNET_SIZES = ", ".join(
+    f"width_{level}: [10, 16, 28, 40], hidden_{level}: [12, 20, 36], num_layers_{level}: [1, 2]" for level in (1, 2, 3)
+)
 # Each family with the widest choice of sizes, by steps that are no multiples of anything.
 SPACES = {
     "vit": ("image_vit_classification", f"{{{WORDS}, patch_size: [2, 4, 7], d_model: [12, 20, 32, 48, 76, 100, 128]}}"),
@@ -55,6 +58,12 @@ SPACES = {
         "audio_classification",
         f"{{{WORDS}, stride: [1, 2], d_model: [12, 20, 32, 48, 76, 100, 128], num_layers: [1, 2, 3, 4]}}",
     ),
+    "vae": (
+        "image_vae",
+        "{stride: [2, 4, 7], latent: [5, 12, 32], width: [10, 16, 28, 40, 64], hidden: [12, 20, 36, 64], "
+        "encoder_layers: [1, 2, 3], decoder_layers: [1, 2, 3]}",
+    ),
+    "unet": ("image_diffusion_pixel", f"{{stride: [1, 2, 4], condition: [12, 32, 56], {UNET_SIZES}}}"),
 }
 AT_ONCE = 20  # candidates of a process before it gets new ones
 COMPILED_EVERY = 5  # candidates, of which the gradients are compiled on their own: another two seconds
