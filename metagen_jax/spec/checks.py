@@ -7,43 +7,22 @@ from pathlib import PurePath
 from metagen_jax.spec import units
 from metagen_jax.spec.devices import memory_of
 from metagen_jax.spec.locations import Problem, show
-from metagen_jax.spec.schema import (
-    DIRECTIONS,
-    EMBEDDED_NUM_CLASSES,
+from metagen_jax.spec.schema import SpecFile
+from metagen_jax.spec.tasks import (
     EMBEDDED_SOURCES,
     FORMATS,
-    LABELLED_AUDIO,
-    LABELLED_IMAGES,
-    LABELLED_TEXTS,
-    LOSSES,
-    QUALITY_OBJECTIVES,
-    TEST_METRICS,
-    TEXT,
-    WORKS_TODAY,
-    SpecFile,
-    learnt,
+    FORMATS_OF_SUFFIX,
+    KEYS_OF_DATA,
+    TaskKind,
+    directions,
+    folder_format_of,
+    formats_of,
+    quality_objectives,
+    task_of,
+    works_today,
 )
 
-SUPPORTED: dict[tuple[tuple[str, ...], ...], str] = {
-    (("image",), ("label",)): "classification",
-    (("image",), ("image",)): "reconstruction",
-    (("label",), ("image",)): "generation",
-    (("text",), ("label",)): "classification",
-    (("audio",), ("label",)): "classification",
-    (("text",), ("text",)): "generation",
-}
-CONTENTS: dict[tuple[tuple[str, ...], ...], str] = {  # what the data of each have to hold
-    (("image",), ("label",)): LABELLED_IMAGES,
-    (("image",), ("image",)): LABELLED_IMAGES,  # the labels are passed over
-    (("label",), ("image",)): LABELLED_IMAGES,
-    (("text",), ("label",)): LABELLED_TEXTS,
-    (("audio",), ("label",)): LABELLED_AUDIO,
-    (("text",), ("text",)): TEXT,
-}
-FORMAT_OF_SUFFIX = {".npz": "npz", ".csv": "text_table"} | dict.fromkeys((".txt", ".text", ".md"), "text")
-FORMAT_OF_FOLDER = {LABELLED_IMAGES: "image_folder", LABELLED_TEXTS: "text_folder", LABELLED_AUDIO: "audio_folder"}
-KEYS_OF_MODALITY = {"image": ("image_size", "channels"), "audio": ("sample_rate", "clip_seconds")}  # of data
-ONLY_FOR_PATH = ("format", *sum(KEYS_OF_MODALITY.values(), ()), "validation_fraction", "test_fraction")
+ONLY_FOR_PATH = ("format", *sum(KEYS_OF_DATA.values(), ()), "validation_fraction", "test_fraction")
 
 
 def inferred_format(path: str, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> str | None:
@@ -53,19 +32,22 @@ def inferred_format(path: str, inputs: tuple[str, ...], outputs: tuple[str, ...]
       >>> [inferred_format(path, ("image",), ("label",)) for path in ("digits.npz", "cats", "cats.zip")]
       ['npz', 'image_folder', None]
     """
-    suffix = PurePath(path).suffix.lower()
-    return FORMAT_OF_SUFFIX.get(suffix) if suffix else FORMAT_OF_FOLDER.get(CONTENTS.get((inputs, outputs), ""))
+    suffix, task = PurePath(path).suffix.lower(), task_of(inputs, outputs)
+    contents = task.contents if task else ""
+    if not suffix:
+        return folder_format_of(contents)
+    known = FORMATS_OF_SUFFIX.get(suffix, ())
+    return next((name for name in known if FORMATS[name] == contents), known[0] if known else None)
 
 
 def check_modality(spec: SpecFile) -> Iterator[Problem]:
-    inputs, outputs = spec.modality.inputs, spec.modality.outputs
-    task = SUPPORTED.get((inputs, outputs))
+    task = _task(spec)
     if task is None:
-        problem = f"{' + '.join(inputs)} -> {' + '.join(outputs)} is not supported yet"
-        yield Problem(("modality",), problem, WORKS_TODAY)
-    elif task != spec.task.type:
-        problem = f"'{spec.task.type}' does not go with {inputs[0]} -> {outputs[0]}"
-        yield Problem(("task", "type"), problem, f"Write {task}, or change modality. {WORKS_TODAY}")
+        problem = f"{' + '.join(spec.modality.inputs)} -> {' + '.join(spec.modality.outputs)} is not supported yet"
+        yield Problem(("modality",), problem, works_today())
+    elif task.type != spec.task.type:
+        problem = f"'{spec.task.type}' does not go with {' + '.join(task.inputs)} -> {' + '.join(task.outputs)}"
+        yield Problem(("task", "type"), problem, f"Write {task.type}, or change modality. {works_today()}")
 
 
 def check_num_classes(spec: SpecFile) -> Iterator[Problem]:
@@ -78,7 +60,8 @@ def check_num_classes(spec: SpecFile) -> Iterator[Problem]:
 
 
 def check_embedded_classes(spec: SpecFile) -> Iterator[Problem]:
-    has = EMBEDDED_NUM_CLASSES.get(spec.data.source or "")
+    source = EMBEDDED_SOURCES.get(spec.data.source or "")
+    has = source.num_classes if source else None
     if has and spec.task.num_classes not in (None, has):
         problem = f"{spec.task.num_classes}, but data.source {spec.data.source} has {has} classes"
         yield Problem(("task", "num_classes"), problem, f"Write {has}.")
@@ -102,31 +85,31 @@ def check_data_origin(spec: SpecFile) -> Iterator[Problem]:
 
 
 def check_data_modality(spec: SpecFile) -> Iterator[Problem]:
-    data, inputs, outputs = spec.data, spec.modality.inputs, spec.modality.outputs
-    wanted = CONTENTS.get((inputs, outputs))
-    if wanted is None:
+    data, task = spec.data, _task(spec)
+    if task is None:
         return  # no data would do, which `check_modality` says
-    asked = f"modality is {inputs[0]} -> {outputs[0]}, which takes {wanted}"
-    if data.source is not None and data.path is None and EMBEDDED_SOURCES[data.source] != wanted:
-        fitting = [name for name, content in EMBEDDED_SOURCES.items() if content == wanted]
-        problem = f"{show(data.source)} holds {EMBEDDED_SOURCES[data.source]}, but {asked}"
+    asked = f"modality is {' + '.join(task.inputs)} -> {' + '.join(task.outputs)}, which takes {task.contents}"
+    held = EMBEDDED_SOURCES[data.source].contents if data.source is not None else None
+    if held is not None and data.path is None and held != task.contents:
+        fitting = [name for name, source in EMBEDDED_SOURCES.items() if source.contents == task.contents]
+        problem = f"{show(data.source)} holds {held}, but {asked}"
         yield Problem(("data", "source"), problem, f"Write {' or '.join(fitting)}, or change modality.")
     if data.path is None or data.source is not None:
         return
-    chosen = data.format or inferred_format(data.path, inputs, outputs)
-    fitting = [name for name, content in FORMATS.items() if content == wanted]
+    chosen = data.format or inferred_format(data.path, task.inputs, task.outputs)
+    readable = formats_of(task.contents)
     if chosen is None:
         problem = f"the ending of {show(data.path)} does not tell how to read it"
-        yield Problem(("data", "path"), problem, f"Add format: {' or '.join(fitting)}.")
-    elif chosen not in fitting:
+        yield Problem(("data", "path"), problem, f"Add format: {' or '.join(readable)}.")
+    elif chosen not in readable:
         problem = f"{show(chosen)} holds {FORMATS[chosen]}, but {asked}"
-        yield Problem(("data", "format" if data.format else "path"), problem, f"Use {' or '.join(fitting)}.")
+        yield Problem(("data", "format" if data.format else "path"), problem, f"Use {' or '.join(readable)}.")
 
 
 def check_keys_of_modality(spec: SpecFile) -> Iterator[Problem]:
     if spec.data.source is not None:
         return
-    for needed, names in KEYS_OF_MODALITY.items():
+    for needed, names in KEYS_OF_DATA.items():
         for name in names:
             if needed not in _words(spec) and name in spec.data.model_fields_set:
                 problem = f"{getattr(spec.data, name)} has no meaning without {needed} in modality"
@@ -196,13 +179,14 @@ def check_augmentation(spec: SpecFile) -> Iterator[Problem]:
 
 
 def check_loss(spec: SpecFile) -> Iterator[Problem]:
-    what = learnt(spec.task.type, spec.modality.outputs)
-    training, fitting = spec.training, LOSSES[what]
-    if training.objective not in (None, fitting):
-        problem = f"{show(training.objective)} is not what is minimised for {what}"
-        yield Problem(("training", "objective"), problem, f"Write {fitting}, or remove the line.")
-    if training.label_smoothing and fitting != "cross_entropy":
-        problem = f"{training.label_smoothing} has no meaning for {what}"
+    task = _task(spec)
+    if task is None:
+        return
+    if spec.training.objective not in (None, task.loss):
+        problem = f"{show(spec.training.objective)} is not what is minimised for {task.name}"
+        yield Problem(("training", "objective"), problem, f"Write {task.loss}, or remove the line.")
+    if spec.training.label_smoothing and task.loss != "cross_entropy":
+        problem = f"{spec.training.label_smoothing} has no meaning for {task.name}"
         yield Problem(("training", "label_smoothing"), problem, "Remove the line.")
 
 
@@ -235,42 +219,40 @@ def check_objectives(spec: SpecFile) -> Iterator[Problem]:
     if not 1 <= len(objectives) <= 3:
         remedy = "List 1 to 3 objectives, such as validation_loss and params."
         yield Problem(("search", "objectives"), f"{len(objectives)} objectives are listed", remedy)
-    elif not set(metrics) & set(QUALITY_OBJECTIVES):
-        remedy = f"Add one of {', '.join(QUALITY_OBJECTIVES)}; the cheapest model alone is never a good one."
+    elif not set(metrics) & quality_objectives().keys():
+        remedy = f"Add one of {', '.join(quality_objectives())}; the cheapest model alone is never a good one."
         yield Problem(("search", "objectives"), f"{', '.join(metrics)}: none measures quality", remedy)
     for number, objective in enumerate(objectives):
         here = ("search", "objectives", number)
         if objective.metric in metrics[:number]:
             yield Problem(here, f"{show(objective.metric)} is listed twice", "List each objective once.")
-        if objective.direction not in (None, DIRECTIONS[objective.metric]):
+        if objective.direction not in (None, directions()[objective.metric]):
             problem = f"{show(objective.direction)} makes no sense for {objective.metric}"
-            yield Problem((*here, "direction"), problem, f"Write {DIRECTIONS[objective.metric]}, or remove the line.")
+            yield Problem((*here, "direction"), problem, f"Write {directions()[objective.metric]}, or remove the line.")
 
 
 def check_objective_task(spec: SpecFile) -> Iterator[Problem]:
-    belongs = {
-        "validation_accuracy": "classification",
-        "bits_per_character": "generation",
-        "validation_mse": "reconstruction",
-    }
-    what = learnt(spec.task.type, spec.modality.outputs)
+    task = _task(spec)
+    fitting = directions(task)
     for number, objective in enumerate(spec.search.objectives):
-        if belongs.get(objective.metric, what) != what:
-            problem = f"{show(objective.metric)} is not measured for {what}"
-            fitting = [name for name in DIRECTIONS if belongs.get(name, what) == what]
+        if task and objective.metric not in fitting:
+            problem = f"{show(objective.metric)} is not measured for {task.name}"
             yield Problem(("search", "objectives", number, "metric"), problem, f"Write one of {', '.join(fitting)}.")
 
 
 def check_evaluation(spec: SpecFile) -> Iterator[Problem]:
-    what = learnt(spec.task.type, spec.modality.outputs)
-    metrics, fitting = spec.evaluation.metrics, TEST_METRICS[what]
+    metrics, task = spec.evaluation.metrics, _task(spec)
     for number, metric in enumerate(metrics):
         here = ("evaluation", "metrics", number)
-        if metric not in fitting:
-            problem = f"{show(metric)} is not measured for {what}"
-            yield Problem(here, problem, f"Write {' or '.join(fitting)}.")
+        if task and metric not in task.metrics:
+            problem = f"{show(metric)} is not measured for {task.name}"
+            yield Problem(here, problem, f"Write {' or '.join(task.metrics)}.")
         if metric in metrics[:number]:
             yield Problem(here, f"{show(metric)} is listed twice", "List each metric once.")
+
+
+def _task(spec: SpecFile) -> TaskKind | None:
+    return task_of(spec.modality.inputs, spec.modality.outputs)
 
 
 def _words(spec: SpecFile) -> tuple[str, ...]:

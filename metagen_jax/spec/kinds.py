@@ -167,14 +167,19 @@ class Word(Kind):
     """One of a few known words.
 
     Attributes:
-      known: the words.
-      note: what to add to the remedy.
+      words: the words; a function of those in a registry that may grow.
+      note: what to add to the remedy; a function likewise.
       listed: whether the remedy lists the words even where it has a guess.
     """
 
-    known: tuple[str, ...]
-    note: str = ""
+    words: tuple[str, ...] | Callable[[], tuple[str, ...]]
+    note: str | Callable[[], str] = ""
     listed: bool = False
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The words by now."""
+        return self.words() if callable(self.words) else self.words
 
     def parse(self, value: Any) -> str:
         if not isinstance(value, str):
@@ -186,7 +191,8 @@ class Word(Kind):
     def _remedy(self, value: str) -> str:
         guess = did_you_mean(value.lower() if value.lower() in self.known else value, self.known)
         words = f"Known: {', '.join(sorted(self.known))}." if self.listed and not guess.startswith("Known") else ""
-        return " ".join(part for part in (guess, words, self.note) if part)
+        note = self.note() if callable(self.note) else self.note
+        return " ".join(part for part in (guess, words, note) if part)
 
     def json(self) -> dict[str, Any]:
         return {"type": "string", "enum": list(self.known)}

@@ -14,16 +14,8 @@ from metagen_jax.spec import model_spec as plain
 from metagen_jax.spec.checks import CHECKS, inferred_format
 from metagen_jax.spec.devices import memory_of
 from metagen_jax.spec.locations import Locations, Path, Problem, dotted, named_override, show
-from metagen_jax.spec.schema import (
-    DEFAULT_CONTEXT_WINDOW,
-    DIRECTIONS,
-    LOSSES,
-    TEST_METRICS,
-    SpecFile,
-    learnt,
-    section_of,
-    walk_keys,
-)
+from metagen_jax.spec.schema import DEFAULT_CONTEXT_WINDOW, SpecFile, section_of, walk_keys
+from metagen_jax.spec.tasks import directions, task_of
 from metagen_jax.spec.yaml_source import Source, flow, parse, read_text
 
 MAX_SHOWN = 25  # problems listed in one error
@@ -190,8 +182,9 @@ def _report(locations: Locations, problems: list[Problem]) -> str:
 def _resolve(spec: SpecFile, file: str, locations: Locations) -> plain.ModelSpec:
     """Turns a checked spec into plain numbers and fills in the defaults that depend on other keys."""
     search, outputs = spec.search, spec.outputs
-    what = learnt(spec.task.type, spec.modality.outputs)
-    training = spec.training.model_dump() | {"objective": spec.training.objective or LOSSES[what]}
+    task = task_of(spec.modality.inputs, spec.modality.outputs)
+    assert task is not None  # `check_modality` saw to it
+    training = spec.training.model_dump() | {"objective": task.loss}
     return plain.ModelSpec(
         metagen_version=spec.metagen_version,
         name=spec.name,
@@ -210,7 +203,8 @@ def _resolve(spec: SpecFile, file: str, locations: Locations) -> plain.ModelSpec
             strategy=search.strategy,
             proxy=search.proxy,
             objectives=tuple(
-                plain.Objective(each.metric, each.direction or DIRECTIONS[each.metric]) for each in search.objectives
+                plain.Objective(each.metric, each.direction or directions(task)[each.metric])
+                for each in search.objectives
             ),
             budget=search.budget,
             rounds=search.rounds,
@@ -220,7 +214,7 @@ def _resolve(spec: SpecFile, file: str, locations: Locations) -> plain.ModelSpec
             reduction_factor=search.reduction_factor,
             finalists=search.finalists,
         ),
-        evaluation=plain.Evaluation(spec.evaluation.metrics or TEST_METRICS[what]),
+        evaluation=plain.Evaluation(spec.evaluation.metrics or task.metrics),
         outputs=plain.Outputs(**outputs.model_dump()),
         seed=spec.reproducibility.seed,
         locations=locations,

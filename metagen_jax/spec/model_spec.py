@@ -23,7 +23,7 @@ class Modality:
 
 @dataclass(frozen=True)
 class Task:
-    """What is learnt: "classification" (with `num_classes`), "generation" or "reconstruction"."""
+    """What is learnt, as `metagen_jax.spec.tasks` calls it; a "classification" has `num_classes`."""
 
     type: str
     domain: str

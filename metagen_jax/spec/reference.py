@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 
 from metagen_jax.spec.kinds import Kind
 from metagen_jax.spec.schema import Section, SpecFile, section_of
+from metagen_jax.spec.tasks import task_table
 from metagen_jax.spec.yaml_source import flow
 
 INTRODUCTION = """\
@@ -17,14 +18,7 @@ INTRODUCTION = """\
 A spec is one YAML file. `name`, `modality`, `task` and `data` are required; every other key has a default, and every
 key changes something you can see. What works today:
 
-| to | `modality.inputs` | `modality.outputs` | `task.type` |
-|---|---|---|---|
-| name what an image shows | `[image]` | `[label]` | `classification` |
-| put images into short codes and draw them from these | `[image]` | `[image]` | `reconstruction` |
-| draw images of a label | `[label]` | `[image]` | `generation` |
-| name what kind a text is of | `[text]` | `[label]` | `classification` |
-| name what is heard in a recording | `[audio]` | `[label]` | `classification` |
-| continue a text | `[text]` | `[text]` | `generation` |
+@TASKS@
 
 ```bash
 metagen validate my_model.yaml        # all mistakes at once, each with its line and what to write instead
@@ -60,7 +54,7 @@ This page is written by `python -m metagen_jax.spec.reference > docs/spec.md`.
 
 def reference_markdown() -> str:
     """Returns the reference of every key: what it accepts, its default, an example and what it changes."""
-    return "\n".join([INTRODUCTION, *_section(SpecFile, "")])
+    return "\n".join([INTRODUCTION.replace("@TASKS@", task_table()), *_section(SpecFile, "")])
 
 
 def _section(model: type[Section], path: str) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_args
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
-from metagen_jax.spec import units
+from metagen_jax.spec import tasks, units
 from metagen_jax.spec.devices import DEVICES
 from metagen_jax.spec.kinds import (
     FilePath,
@@ -29,61 +29,6 @@ from metagen_jax.spec.kinds import (
 
 SPEC_VERSION = "1.0"
 DEFAULT_CONTEXT_WINDOW = 128
-WORKS_TODAY = (
-    "Today: inputs [image], outputs [label], task.type classification; inputs [image], outputs [image], task.type "
-    "reconstruction; inputs [label], outputs [image], task.type generation; inputs [text], outputs [label], task.type classification; inputs [audio], outputs [label], task.type "
-    "classification; or inputs [text], outputs [text], "
-    "task.type generation."
-)
-# What data may hold.
-LABELLED_IMAGES, TEXT, LABELLED_TEXTS = "images with labels", "text", "texts with labels"
-LABELLED_AUDIO = "recordings with labels"
-EMBEDDED_SOURCES = {
-    "digits": LABELLED_IMAGES,
-    "mnist5k": LABELLED_IMAGES,
-    "kjv": TEXT,
-    "kjv_book_groups": LABELLED_TEXTS,
-    "kjv_testaments": LABELLED_TEXTS,
-    "spoken_prompts": LABELLED_AUDIO,
-}
-EMBEDDED_NUM_CLASSES = {"digits": 10, "mnist5k": 10, "kjv_book_groups": 6, "kjv_testaments": 2, "spoken_prompts": 5}
-FORMATS = {
-    "npz": LABELLED_IMAGES,
-    "image_folder": LABELLED_IMAGES,
-    "text": TEXT,
-    "text_folder": LABELLED_TEXTS,
-    "text_table": LABELLED_TEXTS,
-    "audio_folder": LABELLED_AUDIO,
-}
-DIRECTIONS = {  # of every objective
-    "validation_loss": "minimize",
-    "validation_accuracy": "maximize",
-    "validation_mse": "minimize",
-    "bits_per_character": "minimize",
-    "params": "minimize",
-    "flops": "minimize",
-    "latency_ms": "minimize",
-}
-QUALITY_OBJECTIVES = ("validation_loss", "validation_accuracy", "validation_mse", "bits_per_character")
-TEST_METRICS = {  # of what is learnt, and the default
-    "classification": ("accuracy", "loss"),
-    "generation": ("bits_per_character", "loss"),
-    "generation of images": ("loss",),
-    "reconstruction": ("mse", "loss", "reconstruction", "kl"),
-}
-LOSSES = {  # what is minimised for what is learnt
-    "classification": "cross_entropy",
-    "generation": "cross_entropy",
-    "generation of images": "denoising",
-    "reconstruction": "elbo",
-}
-
-
-def learnt(task_type: str, outputs: tuple[str, ...]) -> str:
-    """What is learnt, as `LOSSES` and `TEST_METRICS` call it."""
-    return f"{task_type} of images" if task_type == "generation" and "image" in outputs else task_type
-
-
 MOST_PARAMETERS = 10**13
 _STEPS = Whole(1, 10_000_000)
 _MEMORY = Quantity(
@@ -138,10 +83,10 @@ class Section(BaseModel):
 class ModalitySection(Section):
     """What goes in and what comes out."""
 
-    inputs: Annotated[
-        tuple[Annotated[str, Word(("image", "text", "audio", "label"), WORKS_TODAY)], ...], OneOrMore()
-    ] = key(..., "What the model reads.", ["image"])
-    outputs: Annotated[tuple[Annotated[str, Word(("label", "text", "image"), WORKS_TODAY)], ...], OneOrMore()] = key(
+    inputs: Annotated[tuple[Annotated[str, Word(tasks.input_words, tasks.works_today)], ...], OneOrMore()] = key(
+        ..., "What the model reads.", ["image"]
+    )
+    outputs: Annotated[tuple[Annotated[str, Word(tasks.output_words, tasks.works_today)], ...], OneOrMore()] = key(
         ..., "What the model answers with.", ["label"]
     )
 
@@ -149,10 +94,9 @@ class ModalitySection(Section):
 class TaskSection(Section):
     """What the model is for."""
 
-    type: Annotated[str, Word(("classification", "generation", "reconstruction"), WORKS_TODAY)] = key(
+    type: Annotated[str, Word(tasks.task_types, tasks.works_today)] = key(
         ...,
-        "What is learnt: a label for each input, the continuation of a text or to draw images of a label, or to put an "
-        "image into a short code and draw it again from that, which draws new images from random codes too.",
+        "What is learnt; the table at the top says which goes with which `modality`.",
         "classification",
     )
     domain: Annotated[str, Line(500)] = key(
@@ -169,7 +113,7 @@ class TaskSection(Section):
 class DataSection(Section):
     """What is learnt from: exactly one of `source` and `path`."""
 
-    source: Annotated[str | None, Word(tuple(EMBEDDED_SOURCES))] = key(
+    source: Annotated[str | None, Word(tasks.embedded_sources)] = key(
         None, "Data that ships with the package, with fixed train, validation and test splits.", "mnist5k", "none"
     )
     path: Annotated[str | None, FilePath()] = key(
@@ -179,7 +123,7 @@ class DataSection(Section):
         "my_images",
         "none",
     )
-    format: Annotated[str | None, Word(tuple(FORMATS))] = key(
+    format: Annotated[str | None, Word(tasks.formats)] = key(
         None, "How `path` is read.", "image_folder", "from the ending of `path`"
     )
     image_size: Annotated[int | None, Whole(4, 1024)] = key(
@@ -277,12 +221,12 @@ class TargetSection(Section):
 class TrainingSection(Section):
     """How candidates and the winner learn."""
 
-    objective: Annotated[str | None, Word(tuple(dict.fromkeys(LOSSES.values())))] = key(
+    objective: Annotated[str | None, Word(tasks.losses)] = key(
         None,
         "The loss that is minimised; `elbo` is the negative evidence lower bound of a variational autoencoder, `denoising` "
         "the squared error of what a diffusion model says of noisy images.",
         "cross_entropy",
-        "elbo for reconstruction, denoising for images of labels, cross_entropy elsewhere",
+        tasks.losses_by_default(),
     )
     schedule: Annotated[str, Word(("cosine", "linear", "constant"))] = key(
         "cosine", "How the learning rate goes on after its warm-up.", "cosine"
@@ -340,9 +284,7 @@ STRATEGIES = (
 class ObjectiveSection(Section):
     """One thing that the search improves."""
 
-    metric: Annotated[str, Word(tuple(DIRECTIONS))] = key(
-        ..., "What is measured on every candidate.", "validation_loss"
-    )
+    metric: Annotated[str, Word(tasks.objectives)] = key(..., "What is measured on every candidate.", "validation_loss")
     direction: Annotated[str | None, Word(("minimize", "maximize"))] = key(
         None, "Which way is better.", "minimize", "the direction that makes sense for the metric"
     )
@@ -401,14 +343,8 @@ class SearchSection(Section):
 class EvaluationSection(Section):
     """What is reported about the winner."""
 
-    metrics: Annotated[
-        tuple[Annotated[str, Word(("accuracy", "loss", "bits_per_character", "mse", "reconstruction", "kl"))], ...],
-        OneOrMore(),
-    ] = key(
-        (),
-        "What is measured on the test data, once.",
-        ["accuracy", "loss"],
-        "; ".join(f"{' and '.join(names)} for {task}" for task, names in TEST_METRICS.items()),
+    metrics: Annotated[tuple[Annotated[str, Word(tasks.metrics)], ...], OneOrMore()] = key(
+        (), "What is measured on the test data, once.", ["accuracy", "loss"], tasks.metrics_by_default()
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from metagen_jax.data import SPLITS, decode, decode_padded, describe, load_dataset, sha256
 from metagen_jax.data.sources import bible
 from metagen_jax.data.sources.embedded import EMBEDDED, FOLDER
-from metagen_jax.spec.schema import EMBEDDED_SOURCES
+from metagen_jax.spec.tasks import EMBEDDED_SOURCES
 
 SIZES = {"digits": (1197, 300, 300), "mnist5k": (4000, 500, 500)}
 SIDES = {"digits": 8, "mnist5k": 28}

@@ -101,10 +101,10 @@ ONE_VALUE = [
     ("  rounds: 2", "  rounds: 2\n  finalists: none", "'none' is not a whole number"),
     # words
     ("  type: classification", "  type: clasification", "Did you mean 'classification'?"),
-    ("  type: classification", "  type: segmentation", "Today: inputs [image]"),
+    ("  type: classification", "  type: segmentation", "Today: image -> label (classification), "),
     ("  type: classification", "  type: 3", "3 is not a word"),
     ("  inputs: [image]", "  inputs: [imgae]", "Did you mean 'image'?"),
-    ("  inputs: [image]", "  inputs: [video]", "Today: inputs [image]"),
+    ("  inputs: [image]", "  inputs: [video]", "Today: image -> label (classification), "),
     ("  inputs: [image]", "  inputs: []", "0 words are listed"),
     ("  inputs: [image]", "  inputs: {image: true}", "Write a list, such as [image]."),
     ("  inputs: [image]", "  inputs: 5", "5 is not a list"),
@@ -117,7 +117,7 @@ ONE_VALUE = [
     ("  source: digits", "  source: imagenet", "kjv_testaments, mnist5k, spoken_prompts."),
     ("  augmentation: shift", "  augmentation: flip", "Known: none, shift."),
     ("  augmentation: shift", "  augmentation: none\n  schedule: cosin", "Did you mean 'cosine'?"),
-    ("  augmentation: shift", "  augmentation: none\n  objective: mse", "Known: cross_entropy, elbo."),
+    ("  augmentation: shift", "  augmentation: none\n  objective: mse", "Known: cross_entropy, denoising, elbo."),
     ("  augmentation: shift", "  augmentation: none\n  objective: elbo", "Write cross_entropy, or remove the line."),
     ("  augmentation: shift", "  augmentation: none\n  precision: bfloat", "Did you mean 'bfloat16'?"),
     ("  augmentation: shift", "  augmentation: none\n  precision: 16", "16 is not a word"),
@@ -241,10 +241,10 @@ ONE_VALUE = [
     ("    - metric: params", "    - metric: validation_loss", "listed twice"),
     ("    - metric: params", "    - {metric: params, direction: maximize}", "Write minimize"),
     ("    - metric: params", "    - {metric: validation_accuracy, direction: minimize}", "Write maximize"),
-    ("    - metric: params", "    - metric: bits_per_character", "not measured for classification"),
+    ("    - metric: params", "    - metric: bits_per_character", "not measured for image -> label (classification)"),
     ("    - metric: params", "    - params", "Write {metric: params}."),
     ("    - metric: params", "    - direction: minimize", "metric: is missing"),
-    ("  metrics: [accuracy]", "  metrics: [bits_per_character]", "not measured for classification"),
+    ("  metrics: [accuracy]", "  metrics: [bits_per_character]", "not measured for image -> label (classification)"),
     ("  metrics: [accuracy]", "  metrics: [accuracy, accuracy]", "listed twice"),
     ("  device: cpu", "  device: cpu\ntarget:\n  vocabulary: 32k", "32000 has no meaning for image -> label"),
     (
@@ -438,7 +438,7 @@ def test_a_combination_that_does_not_work_yet_lists_those_that_do(write, inputs,
     with pytest.raises(SpecError) as caught:
         load_spec(write(text))
     assert says in str(caught.value)
-    assert "Today: inputs [image], outputs [label]" in str(caught.value)
+    assert "Today: image -> label (classification), " in str(caught.value)
 
 
 def test_text_specs_refuse_what_is_for_images(write):
@@ -472,7 +472,7 @@ def test_specs_that_draw_images_of_a_label_refuse_what_is_for_names_of_them(writ
     )
     with pytest.raises(SpecError) as caught:
         load_spec(write(text), ["training.objective=elbo"])
-    assert "'elbo' is not what is minimised for generation of images" in str(caught.value)
+    assert "'elbo' is not what is minimised for label -> image (generation)" in str(caught.value)
     assert "Write denoising, or remove the line." in str(caught.value)
     assert [line.split(": ")[0] for line in str(caught.value).splitlines() if not line.startswith(" ")] == [
         "bad.yaml:10, task.num_classes",

@@ -1,0 +1,247 @@
+"""The registry of tasks and of data: what can be learnt from what, and what the data of each have to hold.
+
+A new task is one entry of `TASKS`, a new set that ships or a new format of files one of `EMBEDDED_SOURCES` or `FORMATS`.
+The words that a spec may use, the checks, the messages and the reference follow.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+# What data may hold.
+LABELLED_IMAGES, TEXT, LABELLED_TEXTS = "images with labels", "text", "texts with labels"
+LABELLED_AUDIO = "recordings with labels"
+
+MINIMIZE, MAXIMIZE = "minimize", "maximize"
+COSTS = {"params": MINIMIZE, "flops": MINIMIZE, "latency_ms": MINIMIZE}  # objectives of every task
+
+
+@dataclass(frozen=True)
+class TaskKind:
+    """One thing that can be learnt.
+
+    Attributes:
+      inputs: words of `modality.inputs`.
+      outputs: words of `modality.outputs`.
+      type: the word of `task.type`.
+      goal: what it is for, as an order to the model.
+      contents: what the data have to hold.
+      loss: what is minimised.
+      metrics: what the test can measure; all of them, if the spec does not say.
+      objectives: what measures quality in the search beside `validation_loss`, with its better direction.
+    """
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    type: str
+    goal: str
+    contents: str
+    loss: str
+    metrics: tuple[str, ...]
+    objectives: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """As messages call it.
+
+        Examples:
+          >>> task_of(("image",), ("label",)).name
+          'image -> label (classification)'
+        """
+        return f"{' + '.join(self.inputs)} -> {' + '.join(self.outputs)} ({self.type})"
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What goes in and what comes out."""
+        return (*self.inputs, *self.outputs)
+
+
+@dataclass(frozen=True)
+class EmbeddedSource:
+    """A set that ships: what it holds, and how many labels it has, if any."""
+
+    contents: str
+    num_classes: int | None = None
+
+
+def _classification(of: str, goal: str, contents: str) -> TaskKind:
+    metrics, objectives = ("accuracy", "loss"), {"validation_accuracy": MAXIMIZE}
+    return TaskKind((of,), ("label",), "classification", goal, contents, "cross_entropy", metrics, objectives)
+
+
+TASKS: list[TaskKind] = [
+    _classification("image", "name what an image shows", LABELLED_IMAGES),
+    TaskKind(
+        inputs=("image",),
+        outputs=("image",),
+        type="reconstruction",
+        goal="put images into short codes and draw them from these",
+        contents=LABELLED_IMAGES,  # the labels are passed over
+        loss="elbo",
+        metrics=("mse", "loss", "reconstruction", "kl"),
+        objectives={"validation_mse": MINIMIZE},
+    ),
+    TaskKind(
+        inputs=("label",),
+        outputs=("image",),
+        type="generation",
+        goal="draw images of a label",
+        contents=LABELLED_IMAGES,
+        loss="denoising",
+        metrics=("loss",),
+    ),
+    _classification("text", "name what kind a text is of", LABELLED_TEXTS),
+    _classification("audio", "name what is heard in a recording", LABELLED_AUDIO),
+    TaskKind(
+        inputs=("text",),
+        outputs=("text",),
+        type="generation",
+        goal="continue a text",
+        contents=TEXT,
+        loss="cross_entropy",
+        metrics=("bits_per_character", "loss"),
+        objectives={"bits_per_character": MINIMIZE},
+    ),
+]
+
+EMBEDDED_SOURCES: dict[str, EmbeddedSource] = {
+    "digits": EmbeddedSource(LABELLED_IMAGES, 10),
+    "mnist5k": EmbeddedSource(LABELLED_IMAGES, 10),
+    "kjv": EmbeddedSource(TEXT),
+    "kjv_book_groups": EmbeddedSource(LABELLED_TEXTS, 6),
+    "kjv_testaments": EmbeddedSource(LABELLED_TEXTS, 2),
+    "spoken_prompts": EmbeddedSource(LABELLED_AUDIO, 5),
+}
+FORMATS: dict[str, str] = {  # what files of each hold
+    "npz": LABELLED_IMAGES,
+    "image_folder": LABELLED_IMAGES,
+    "text": TEXT,
+    "text_folder": LABELLED_TEXTS,
+    "text_table": LABELLED_TEXTS,
+    "audio_folder": LABELLED_AUDIO,
+}
+FORMATS_OF_SUFFIX: dict[str, tuple[str, ...]] = {  # the one that holds what the task takes is read
+    ".npz": ("npz",),
+    ".csv": ("text_table",),
+    ".txt": ("text",),
+    ".text": ("text",),
+    ".md": ("text",),
+}
+KEYS_OF_DATA: dict[str, tuple[str, ...]] = {  # that only data with these words of a modality have
+    "image": ("image_size", "channels"),
+    "audio": ("sample_rate", "clip_seconds"),
+}
+
+
+def task_of(inputs: Iterable[str], outputs: Iterable[str]) -> TaskKind | None:
+    """What is learnt from these inputs and outputs; None if nothing is yet.
+
+    Examples:
+      >>> task_of(["label"], ["image"]).goal
+      'draw images of a label'
+      >>> task_of(["label"], ["label"])
+    """
+    wanted = tuple(inputs), tuple(outputs)
+    return next((task for task in TASKS if wanted == (task.inputs, task.outputs)), None)
+
+
+def works_today() -> str:
+    """Says which inputs, outputs and tasks go together, for messages."""
+    return f"Today: {', '.join(task.name for task in TASKS)}."
+
+
+def input_words() -> tuple[str, ...]:
+    """The words of `modality.inputs`."""
+    return _distinct(word for task in TASKS for word in task.inputs)
+
+
+def output_words() -> tuple[str, ...]:
+    """The words of `modality.outputs`."""
+    return _distinct(word for task in TASKS for word in task.outputs)
+
+
+def task_types() -> tuple[str, ...]:
+    """The words of `task.type`."""
+    return _distinct(task.type for task in TASKS)
+
+
+def losses() -> tuple[str, ...]:
+    """The words of `training.objective`."""
+    return _distinct(task.loss for task in TASKS)
+
+
+def quality_objectives() -> dict[str, str]:
+    """Every objective that measures quality, with its better direction."""
+    objectives = {"validation_loss": MINIMIZE}
+    for task in TASKS:
+        objectives |= task.objectives
+    return objectives
+
+
+def directions(task: TaskKind | None = None) -> dict[str, str]:
+    """The better direction of every objective, or of those that are measured for one task.
+
+    Examples:
+      >>> directions(task_of(["image"], ["label"]))["validation_accuracy"]
+      'maximize'
+    """
+    quality = quality_objectives() if task is None else {"validation_loss": MINIMIZE, **task.objectives}
+    return quality | COSTS
+
+
+def objectives() -> tuple[str, ...]:
+    """The words of `metric` in `search.objectives`."""
+    return tuple(directions())
+
+
+def metrics() -> tuple[str, ...]:
+    """The words of `evaluation.metrics`."""
+    return _distinct(metric for task in TASKS for metric in task.metrics)
+
+
+def metrics_by_default() -> str:
+    """Says what is measured for each task, in the words of the reference."""
+    return _by_goal({task.goal: " and ".join(f"`{metric}`" for metric in task.metrics) for task in TASKS})
+
+
+def losses_by_default() -> str:
+    """Says what is minimised for each task, in the words of the reference."""
+    return _by_goal({task.goal: f"`{task.loss}`" for task in TASKS})
+
+
+def embedded_sources() -> tuple[str, ...]:
+    """The words of `data.source`."""
+    return tuple(EMBEDDED_SOURCES)
+
+
+def formats() -> tuple[str, ...]:
+    """The words of `data.format`."""
+    return tuple(FORMATS)
+
+
+def formats_of(contents: str) -> tuple[str, ...]:
+    """The formats of files that hold this."""
+    return tuple(name for name, held in FORMATS.items() if held == contents)
+
+
+def folder_format_of(contents: str) -> str | None:
+    """The format of a folder that holds this."""
+    return next((name for name in formats_of(contents) if name.endswith("_folder")), None)
+
+
+def task_table() -> str:
+    """What works, as a table for documents."""
+    rows = (
+        f"| {task.goal} | `[{', '.join(task.inputs)}]` | `[{', '.join(task.outputs)}]` | `{task.type}` |"
+        for task in TASKS
+    )
+    return "\n".join(("| to | `modality.inputs` | `modality.outputs` | `task.type` |", "|---|---|---|---|", *rows))
+
+
+def _distinct(words: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(words))
+
+
+def _by_goal(answers: Mapping[str, str]) -> str:
+    """Each answer once, with the goals that it is given for."""
+    goals = {answer: [goal for goal, own in answers.items() if own == answer] for answer in answers.values()}
+    return "; ".join(f"{answer} to {' or to '.join(own)}" for answer, own in goals.items())
