@@ -1,6 +1,6 @@
 """Are the costs of random networks those that XLA counts in the rendered programs?
 
-    python experiments/costs/run.py                    # 500 candidates over all families, a quarter of an hour on two cores
+    python experiments/costs/run.py                    # 500 candidates over all families, half an hour on two cores
     python experiments/costs/run.py --candidates 6     # a short form
 
 Parameters against the count of the rendered model; FLOPs of a forward pass and of the gradients of a batch against XLA's
