@@ -15,6 +15,7 @@ import numpy as np
 from metagen_jax.automl import objectives
 from metagen_jax.automl.candidate import FAILED, PROPOSED, STOPPED, TRAINED, Candidate
 from metagen_jax.automl.chunks import ChunkTrainer
+from metagen_jax.automl.confusion import write_confusion
 from metagen_jax.automl.database import RunDatabase
 from metagen_jax.automl.evaluation import repeat_plain, score_plain
 from metagen_jax.automl.export import Winner, export
@@ -215,7 +216,9 @@ class _Runner:
         if self._spec.outputs.project:
             self._timed("project", lambda: self._export(winner, final, weights[position], test, baselines, searched))
         if self._spec.outputs.figures:
-            write_pictures(self._folder.path, self._model(final, weights[position]), self._dataset, self._spec.seed)
+            model = self._model(final, weights[position])
+            write_pictures(self._folder.path, model, self._dataset, self._spec.seed)
+            write_confusion(self._folder.path, model, self._dataset)
         result = self._result(searched, front, winner, final, finalists, test, baselines, difference)
         if over:
             result["over_time_limit"] = [_summary(candidate) for candidate in over]

@@ -1,4 +1,4 @@
-"""`figures/front.png` and `figures/convergence.png` of a run, and `figures/pictures.png` where it gives images."""
+"""The figures of a run: front and convergence, confusion where it gives labels, pictures where it gives images."""
 
 import math
 from pathlib import Path
@@ -11,7 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter, ScalarFormatter
 
+from metagen_jax.automl.confusion import CONFUSION, read_confusion
 from metagen_jax.automl.samples import PICTURES
+from metagen_jax.report.confusion_figure import confusion_figure
 from metagen_jax.report.run_data import COSTS, Record, RunData, read_run
 from metagen_jax.synth.architecture import by_name
 from metagen_jax.synth.documents import LOSSES_IN_NATS
@@ -62,6 +64,11 @@ def draw_figures(folder: Path) -> None:
         if (folder / PICTURES).is_file():
             with np.load(folder / PICTURES) as pictures:
                 _save(_pictures_figure(dict(pictures)), target / "pictures.png")
+        if (folder / CONFUSION).is_file():
+            names, counts = read_confusion(folder / CONFUSION)
+            right, total = np.trace(counts), counts.sum()
+            title = f"{run.result['spec']['name']}: {right:,} of {total:,} test examples are right"
+            _save(confusion_figure(names, counts, title), target / "confusion.png")
 
 
 def _save(figure: Figure, path: Path) -> None:
