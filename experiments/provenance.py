@@ -27,7 +27,8 @@ def provenance(script: str, where: str, seed: int) -> dict[str, Any]:
 
 
 def _what_counts(arguments: list[str]) -> list[str]:
-    """The arguments without the folder for the results, which is one of some machine and changes nothing in them."""
+    """The arguments without folders, which are those of some machine and change nothing in the results."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--results")
+    parser.add_argument("--run")
     return parser.parse_known_args(arguments)[1]

@@ -3,7 +3,7 @@
     python experiments/diffusion/run.py                 # runs specs/image_diffusion_pixel.yaml first
     python experiments/diffusion/run.py --run FOLDER    # a run that there is already
 
-Writes results.json and samples.png beside it. The classifier is the network that `experiments/tasks/by_hand.yaml` has for
+Writes results.json and samples.png beside it; `python experiments/diffusion/page.py` makes README.md of them. The classifier is the network that `experiments/tasks/by_hand.yaml` has for
 `specs/image_cnn_classification.yaml`, trained on the same training images.
 """
 
