@@ -18,6 +18,10 @@ class SpecError(MetagenError):
     """A spec that cannot be read or does not make sense; the message names file, line and path."""
 
 
+class ExtensionError(MetagenError):
+    """An extension that cannot be loaded, or registers what there is already or what cannot work."""
+
+
 class DataError(MetagenError):
     """Data that is missing, broken or does not fit the spec; the message names the file."""
 

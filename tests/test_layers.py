@@ -12,7 +12,18 @@ import pytest
 import metagen_jax
 
 PACKAGE = Path(metagen_jax.__file__).parent
-LAYERS = ("errors", "spec", "search", "data", "synth", "population", "automl", "report", "cli")  # low to high
+LAYERS = (
+    "errors",
+    "extensions",
+    "spec",
+    "search",
+    "data",
+    "synth",
+    "population",
+    "automl",
+    "report",
+    "cli",
+)  # low to high
 
 
 def upward_imports(package: Path) -> Iterator[str]:

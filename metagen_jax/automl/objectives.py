@@ -10,21 +10,24 @@ import numpy as np
 from metagen_jax.automl.candidate import STOPPED, TRAINED, Candidate
 from metagen_jax.search import pareto_mask
 from metagen_jax.spec import Objective
+from metagen_jax.spec.tasks import COSTS
 
-# The metric of an objective to the measured metric or the cost that it reads.
-MEASURED = {
-    "validation_loss": "loss",
-    "validation_accuracy": "accuracy",
-    "validation_mse": "mse",
-    "bits_per_character": "bits_per_character",
-}
+
+def measured_by(metric: str) -> str:
+    """The name under which a modality reports what an objective reads.
+
+    Examples:
+      >>> measured_by("validation_accuracy"), measured_by("bits_per_character")
+      ('accuracy', 'bits_per_character')
+    """
+    return metric.removeprefix("validation_")
 
 
 def value(candidate: Candidate, metric: str) -> float:
     """What a candidate has for the metric of an objective, as the user counts it; NaN if it was not measured."""
-    if metric in MEASURED:
-        return candidate.metrics.get(MEASURED[metric], math.nan)
-    return float(candidate.costs[metric])
+    if metric in COSTS:
+        return float(candidate.costs[metric])
+    return candidate.metrics.get(measured_by(metric), math.nan)
 
 
 def losses(candidates: Sequence[Candidate], objectives: Sequence[Objective]) -> np.ndarray:

@@ -11,6 +11,8 @@ from metagen_jax.errors import OutputError
 from metagen_jax.population.plan import Plan, read_plan
 from metagen_jax.synth.costs import Predictor
 
+SURROUNDINGS = ("backend", "host_devices", "versions", "extensions")
+
 
 @dataclasses.dataclass(frozen=True)
 class Recorded:
@@ -20,7 +22,7 @@ class Recorded:
       folder: the run.
       host_devices: CPU devices that its process was started with.
       search, train_prototypes: options of its command.
-      origin: backend, versions and options.
+      origin: the `surroundings` that it ran in.
       plan: of its programs.
       predictor: of the latencies.
       measured: the latencies that were measured; a limit on time comes to the same verdicts by them.
@@ -53,7 +55,7 @@ def read_recorded(folder: Path) -> Recorded:
     return Recorded(
         folder=folder,
         host_devices=manifest["host_devices"],
-        origin={name: manifest[name] for name in ("backend", "host_devices", "versions")},
+        origin={name: manifest[name] for name in SURROUNDINGS if name in manifest},
         plan=read_plan(manifest["plan"]),
         predictor=Predictor(**manifest["latency"]),
         measured=read_latency(folder),

@@ -15,6 +15,7 @@ import jax
 
 from metagen_jax import __version__
 from metagen_jax.errors import OutputError
+from metagen_jax.extensions import loaded_extensions
 from metagen_jax.spec import ModelSpec
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
@@ -48,20 +49,27 @@ def write_text(path: Path, text: str) -> None:
 
 
 def surroundings() -> dict[str, Any]:
-    """What the bits of a run depend on besides its spec."""
-    return {"backend": jax.default_backend(), "host_devices": len(jax.local_devices()), "versions": versions()}
+    """What the bits of a run depend on besides its spec; extensions only where some have been loaded."""
+    extensions = dict(loaded_extensions())
+    return {
+        "backend": jax.default_backend(),
+        "host_devices": len(jax.local_devices()),
+        "versions": versions(),
+        **({"extensions": extensions} if extensions else {}),
+    }
 
 
 def changes_of_origin(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What differs between two origins, in words."""
     changes = []
-    for name, value in now.items():
-        if isinstance(value, dict):
-            changes += changes_of_origin(before.get(name, {}), value)
-        elif isinstance(value, list):
-            changes += [f"another list of {name}"] if before.get(name) != value else []
-        elif before.get(name) != value:
-            changes.append(f"{name} {before.get(name)} (now {value})")
+    for name in before | now:
+        old, new = before.get(name), now.get(name)
+        if isinstance(old, dict | None) and isinstance(new, dict | None):
+            changes += changes_of_origin(old or {}, new or {})
+        elif isinstance(new, list):
+            changes += [f"another list of {name}"] if old != new else []
+        elif old != new:
+            changes.append(f"{name} {'none' if old is None else old} (now {'none' if new is None else new})")
     return changes
 
 

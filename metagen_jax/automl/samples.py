@@ -31,32 +31,33 @@ MOST_LABELS, DRAWN_OF_LABEL = 10, 10
 
 def sample_answers(model: nnx.Module, dataset: Dataset, count: int, seed: int) -> tuple[tuple[str, str], ...]:
     """Returns `count` pairs of input and answer on test data, both as text."""
-    return _answers(dataset, model, count, seed) if count else ()
+    return answers_of(dataset, model, count, seed) if count else ()
 
 
 @functools.singledispatch
-def _answers(dataset: Dataset, model: nnx.Module, count: int, seed: int) -> tuple[tuple[str, str], ...]:
+def answers_of(dataset: Dataset, model: nnx.Module, count: int, seed: int) -> tuple[tuple[str, str], ...]:
+    """Pairs of input and answer on the first `count` test examples, both as text."""
     raise TypeError(f"{type(dataset).__name__} is no dataset.")
 
 
-@_answers.register
+@answers_of.register
 def _(dataset: ImageDataset, model: nnx.Module, count: int, seed: int) -> tuple[tuple[str, str], ...]:
     logits = np.asarray(jax.jit(model)(dataset.test.images[:count] / np.float32(255)))
-    return _named(dataset, logits, "image")
+    return named_answers(dataset, logits, "image")
 
 
-@_answers.register
+@answers_of.register
 def _(dataset: DrawnImageDataset, model: nnx.Module, count: int, seed: int) -> tuple[tuple[str, str], ...]:
     return ()  # images are no text
 
 
-@_answers.register
+@answers_of.register
 def _(dataset: AudioDataset, model: nnx.Module, count: int, seed: int) -> tuple[tuple[str, str], ...]:
     logits = np.asarray(jax.jit(model)(dataset.test.audio[:count] / np.float32(32768)))
-    return _named(dataset, logits, "clip")
+    return named_answers(dataset, logits, "clip")
 
 
-def _named(dataset: ImageDataset | AudioDataset, logits: np.ndarray, one: str) -> tuple[tuple[str, str], ...]:
+def named_answers(dataset: ImageDataset | AudioDataset, logits: np.ndarray, one: str) -> tuple[tuple[str, str], ...]:
     """The right label and the likeliest one of the first test examples."""
     truth = [dataset.class_names[label] for label in dataset.test.labels[: len(logits)]]
     answers = [dataset.class_names[label] for label in logits.argmax(-1)]
@@ -65,14 +66,14 @@ def _named(dataset: ImageDataset | AudioDataset, logits: np.ndarray, one: str) -
     )
 
 
-@_answers.register
+@answers_of.register
 def _(dataset: UnlabelledImageDataset, model: nnx.Module, count: int, seed: int) -> tuple[tuple[str, str], ...]:
     pixels = dataset.test[:count] / np.float32(255)
     errors = np.mean((np.asarray(jax.jit(model)(pixels)) - pixels) ** 2, axis=(1, 2, 3))
     return tuple((f"test image {i}", f"mean squared error {error:.4f}") for i, error in enumerate(errors))
 
 
-@_answers.register
+@answers_of.register
 def _(dataset: LabelledTextDataset, model: Any, count: int, seed: int) -> tuple[tuple[str, str], ...]:
     few = np.linspace(0, len(dataset.test) - 1, min(count, len(dataset.test))).astype(int)  # neighbours are alike
     context = model.embed.position.shape[0] * model.embed.stride
@@ -84,7 +85,7 @@ def _(dataset: LabelledTextDataset, model: Any, count: int, seed: int) -> tuple[
     return tuple(zip(texts, answers, strict=True))
 
 
-@_answers.register
+@answers_of.register
 def _(dataset: TextDataset, model: Any, count: int, seed: int) -> tuple[tuple[str, str], ...]:
     context = model.embed.position.shape[0]
     length = min(PROMPT_LENGTH, context // 2)

@@ -9,6 +9,7 @@ import typer
 
 from metagen_jax.cli.commands import app
 from metagen_jax.errors import MetagenError
+from metagen_jax.extensions import load_extensions
 
 INTERRUPTED = 130  # what a shell reports for a command that was ended by Ctrl-C
 AGAIN = "what has been trained is kept; the same command goes on from there"
@@ -20,6 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     A bug keeps its traceback.
     """
     try:
+        load_extensions()
         code = app(arguments, standalone_mode=False)  # Typer turns Ctrl-C into the code 130
         if code == INTERRUPTED:
             print(f"interrupted; {AGAIN}", file=sys.stderr)

@@ -8,6 +8,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
 from metagen_jax.cli.environment import free_memory_bytes, keep_compilations, num_cores
+from metagen_jax.extensions import load_extensions
 
 if TYPE_CHECKING:
     from metagen_jax.automl.lanes import RemoteLane
@@ -59,6 +60,7 @@ def worker_processes(
 def work(connection: Connection, prepare: "Callable[[], Prepared]") -> None:
     """What a worker does: it trains whatever it is asked to until the other end is gone."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    load_extensions()
     keep_compilations()
 
     from metagen_jax.automl.lanes import serve

@@ -36,7 +36,7 @@ def dataset_arrays(dataset: Dataset) -> dict[str, np.ndarray]:
 
 @dataset_arrays.register
 def _(dataset: ImageDataset) -> dict[str, np.ndarray]:
-    return _labelled(dataset, "images") | {"class_names": np.array(dataset.class_names)}
+    return labelled_arrays(dataset, "images") | {"class_names": np.array(dataset.class_names)}
 
 
 @dataset_arrays.register
@@ -53,16 +53,16 @@ def _(dataset: TextDataset) -> dict[str, np.ndarray]:
 @dataset_arrays.register
 def _(dataset: LabelledTextDataset) -> dict[str, np.ndarray]:
     names = {"class_names": np.array(dataset.class_names), "vocabulary": np.array(dataset.vocabulary)}
-    return _labelled(dataset, "tokens") | names
+    return labelled_arrays(dataset, "tokens") | names
 
 
 @dataset_arrays.register
 def _(dataset: AudioDataset) -> dict[str, np.ndarray]:
     names = {"class_names": np.array(dataset.class_names), "sample_rate": np.array(dataset.sample_rate)}
-    return _labelled(dataset, "audio") | names
+    return labelled_arrays(dataset, "audio") | names
 
 
-def _labelled(dataset: LabelledDataset, inputs: str) -> dict[str, np.ndarray]:
+def labelled_arrays(dataset: LabelledDataset, inputs: str) -> dict[str, np.ndarray]:
     """What goes in and the labels of every split, one after the other."""
     return {
         f"{split}_{name}": getattr(getattr(dataset, split), name) for split in SPLITS for name in (inputs, "labels")

@@ -114,20 +114,21 @@ def shorten(names: tuple[str, ...]) -> str:
 def describe(dataset: Dataset) -> list[str]:
     """Returns what a user wants to know of a dataset, as lines for the console."""
     sizes = ", ".join(f"{split} {len(getattr(dataset, split)):,}" for split in SPLITS)
-    return [*_facts(dataset, sizes), *dataset.notes]
+    return [*facts(dataset, sizes), *dataset.notes]
 
 
 @functools.singledispatch
-def _facts(dataset: Dataset, sizes: str) -> list[str]:
+def facts(dataset: Dataset, sizes: str) -> list[str]:
+    """What it is and what its labels are, as lines; `sizes` says how many examples each split has."""
     raise TypeError(f"{type(dataset).__name__} is no dataset.")
 
 
-@_facts.register
+@facts.register
 def _(dataset: ImageDataset, sizes: str) -> list[str]:
-    return [_images(dataset, sizes), _classes(dataset.class_names)]
+    return [_images(dataset, sizes), class_line(dataset.class_names)]
 
 
-@_facts.register
+@facts.register
 def _(dataset: UnlabelledImageDataset, sizes: str) -> list[str]:
     return [_images(dataset, sizes)]
 
@@ -138,25 +139,26 @@ def _images(dataset: ImageDataset | UnlabelledImageDataset, sizes: str) -> str:
     return f"{dataset.name}: images of {width} x {height} ({kind}); {sizes}"
 
 
-@_facts.register
+@facts.register
 def _(dataset: TextDataset, sizes: str) -> list[str]:
     return [f"{dataset.name}: text; characters for {sizes}", _vocabulary(dataset.vocabulary)]
 
 
-@_facts.register
+@facts.register
 def _(dataset: LabelledTextDataset, sizes: str) -> list[str]:
     _, length = dataset.train.tokens.shape
-    lines = [f"{dataset.name}: texts of up to {length} characters; {sizes}", _classes(dataset.class_names)]
+    lines = [f"{dataset.name}: texts of up to {length} characters; {sizes}", class_line(dataset.class_names)]
     return [*lines, _vocabulary(dataset.vocabulary)]
 
 
-@_facts.register
+@facts.register
 def _(dataset: AudioDataset, sizes: str) -> list[str]:
     kind = f"clips of {dataset.clip_seconds:g} s at {dataset.sample_rate:,} samples a second"
-    return [f"{dataset.name}: {kind}; {sizes}", _classes(dataset.class_names)]
+    return [f"{dataset.name}: {kind}; {sizes}", class_line(dataset.class_names)]
 
 
-def _classes(names: tuple[str, ...]) -> str:
+def class_line(names: tuple[str, ...]) -> str:
+    """How many classes there are, and what they are called."""
     return f"{len(names)} classes: {shorten(names)}"
 
 

@@ -124,7 +124,7 @@ def _scale(axes: Axes, which: str, values: list[float], name: str, run: RunData)
 
 def _label(name: str, run: RunData) -> str:
     in_nats = name == "validation_loss" and run.result.get("loss", LOSSES_IN_NATS[0]) in LOSSES_IN_NATS
-    return LABELS[name] + (" [nats]" if in_nats else "")
+    return LABELS.get(name, name.replace("_", " ")) + (" [nats]" if in_nats else "")
 
 
 def _sizes(winner: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from metagen_jax.automl.objectives import MEASURED
+from metagen_jax.automl.objectives import measured_by
 
 COSTS = ("params", "flops", "memory_bytes", "latency_ms")
 
@@ -36,7 +36,7 @@ class Record:
         """The value that the search saw for an objective; NaN where there is none."""
         if name in COSTS:
             return self.costs[name]
-        measured = self.scores.get(MEASURED[name], [])
+        measured = self.scores.get(measured_by(name), [])
         return measured[-1][1] if measured and self.status == "trained" else float("nan")
 
 

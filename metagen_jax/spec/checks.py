@@ -19,6 +19,7 @@ from metagen_jax.spec.tasks import (
     formats_of,
     quality_objectives,
     task_of,
+    words_with_key,
     works_today,
 )
 
@@ -109,11 +110,11 @@ def check_data_modality(spec: SpecFile) -> Iterator[Problem]:
 def check_keys_of_modality(spec: SpecFile) -> Iterator[Problem]:
     if spec.data.source is not None:
         return
-    for needed, names in KEYS_OF_DATA.items():
-        for name in names:
-            if needed not in _words(spec) and name in spec.data.model_fields_set:
-                problem = f"{getattr(spec.data, name)} has no meaning without {needed} in modality"
-                yield Problem(("data", name), problem, "Remove the line.")
+    for name in dict.fromkeys(sum(KEYS_OF_DATA.values(), ())):
+        owners = words_with_key(name)
+        if name in spec.data.model_fields_set and not set(owners) & set(_words(spec)):
+            problem = f"{getattr(spec.data, name)} has no meaning without {' or '.join(owners)} in modality"
+            yield Problem(("data", name), problem, "Remove the line.")
 
 
 def check_channels(spec: SpecFile) -> Iterator[Problem]:

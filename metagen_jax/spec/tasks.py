@@ -1,11 +1,15 @@
 """The registry of tasks and of data: what can be learnt from what, and what the data of each have to hold.
 
 A new task is one entry of `TASKS`, a new set that ships or a new format of files one of `EMBEDDED_SOURCES` or `FORMATS`.
-The words that a spec may use, the checks, the messages and the reference follow.
+The words that a spec may use, the checks, the messages and the reference follow. Extensions call `register_task`,
+`register_format` and `register_keys_of_data`.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+
+from metagen_jax.errors import ExtensionError, did_you_mean
 
 # What data may hold.
 LABELLED_IMAGES, TEXT, LABELLED_TEXTS = "images with labels", "text", "texts with labels"
@@ -132,6 +136,90 @@ KEYS_OF_DATA: dict[str, tuple[str, ...]] = {  # that only data with these words 
 }
 
 
+def register_task(task: TaskKind) -> None:
+    """Adds a task.
+
+    Raises:
+      ExtensionError: there is one with these inputs and outputs or this goal, or something in it is malformed.
+    """
+    if not isinstance(task, TaskKind):
+        raise ExtensionError(f"{task!r} is no task\n  Hand over a metagen_jax.spec.tasks.TaskKind.")
+    _check_words("input of a task", task.inputs)
+    _check_words("output of a task", task.outputs)
+    _check_words("type of a task", (task.type,))
+    _check_words("loss of a task", (task.loss,))
+    _check_words(f"metric of {task.name}", task.metrics)
+    _check_words(f"objective of {task.name}", tuple(task.objectives))
+    for other in TASKS:
+        if (task.inputs, task.outputs) == (other.inputs, other.outputs):
+            raise ExtensionError(f"there is a task {other.name} already\n  Its inputs or its outputs have to differ.")
+        if task.goal == other.goal:
+            raise ExtensionError(f"{other.name} is there to {task.goal} already\n  Give {task.name} a goal of its own.")
+    known = directions()
+    for metric, direction in task.objectives.items():
+        if direction not in (MINIMIZE, MAXIMIZE) or known.get(metric, direction) != direction:
+            right = known.get(metric, f"{MINIMIZE} or {MAXIMIZE}")
+            raise ExtensionError(f"objective {metric} of {task.name} cannot be '{direction}'\n  Write {right}.")
+    TASKS.append(task)
+
+
+def register_format(name: str, contents: str, suffixes: Iterable[str] = ()) -> None:
+    """Adds a format of files.
+
+    Args:
+      name: the word of `data.format`; that of a folder ends in `_folder`.
+      contents: what such files hold, as a registered task has it.
+      suffixes: of files that are read so if the spec does not say and its task takes this, such as `.csv`.
+    Raises:
+      ExtensionError: there is such a format or such a suffix already, or no task takes what it holds.
+    """
+    _check_words("format", (name,))
+    if name in FORMATS or name == "embedded":
+        raise ExtensionError(f"there is a format '{name}' already\n  Call yours otherwise.")
+    taken = [task.contents for task in TASKS]
+    if contents not in taken:
+        problem = f"format '{name}' holds '{contents}', which no task takes"
+        raise ExtensionError(f"{problem}\n  {did_you_mean(contents, set(taken))} Register its task first.")
+    suffixes = tuple(suffixes)
+    for suffix in suffixes:
+        if not re.fullmatch(r"\.[a-z0-9]+", suffix):
+            raise ExtensionError(f"'{suffix}' of format '{name}' is no suffix\n  Write one such as .csv.")
+        others = [other for other in FORMATS_OF_SUFFIX.get(suffix, ()) if FORMATS[other] == contents]
+        if others:
+            raise ExtensionError(f"{suffix} with {contents} is read as '{others[0]}' already\n  Leave the suffix out.")
+    FORMATS[name] = contents
+    for suffix in suffixes:
+        FORMATS_OF_SUFFIX[suffix] = (*FORMATS_OF_SUFFIX.get(suffix, ()), name)
+
+
+def register_keys_of_data(word: str, names: Iterable[str]) -> None:
+    """Lets data with a word of a modality, such as a new input, have keys that only other words have so far.
+
+    Raises:
+      ExtensionError: no task has the word, it has keys already, or there is no such key.
+    """
+    words, known = {word for task in TASKS for word in task.words}, set(sum(KEYS_OF_DATA.values(), ()))
+    names = tuple(names)
+    if word not in words:
+        raise ExtensionError(f"no task has the word '{word}'\n  {did_you_mean(word, words)} Register its task first.")
+    if word in KEYS_OF_DATA:
+        raise ExtensionError(f"'{word}' has keys of data already: {', '.join(KEYS_OF_DATA[word])}")
+    for name in names:
+        if name not in known:
+            raise ExtensionError(f"'{name}' is no key that belongs to some data only\n  {did_you_mean(name, known)}")
+    KEYS_OF_DATA[word] = names
+
+
+def words_with_key(name: str) -> tuple[str, ...]:
+    """The words of a modality that a key of data belongs to.
+
+    Examples:
+      >>> words_with_key("sample_rate"), words_with_key("max_examples")
+      (('audio',), ())
+    """
+    return tuple(word for word, names in KEYS_OF_DATA.items() if name in names)
+
+
 def task_of(inputs: Iterable[str], outputs: Iterable[str]) -> TaskKind | None:
     """What is learnt from these inputs and outputs; None if nothing is yet.
 
@@ -235,6 +323,12 @@ def task_table() -> str:
         for task in TASKS
     )
     return "\n".join(("| to | `modality.inputs` | `modality.outputs` | `task.type` |", "|---|---|---|---|", *rows))
+
+
+def _check_words(what: str, words: tuple[str, ...]) -> None:
+    for word in words:
+        if not isinstance(word, str) or not re.fullmatch("[a-z][a-z0-9_]{0,63}", word):
+            raise ExtensionError(f"{word!r} cannot be the {what}\n  Write a word of a-z, 0-9 and '_', such as table.")
 
 
 def _distinct(words: Iterable[str]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from types import ModuleType
 import jax
 from flax import nnx
 
+from metagen_jax.errors import SpecError
 from metagen_jax.spec import ModelSpec
 from metagen_jax.synth import codegen, ladders, named_axes, scaling
 from metagen_jax.synth.choices import choose_family, narrow
@@ -46,12 +47,17 @@ def build_prototypes(space: SearchSpace, dataset: Dataset) -> SearchSpace:
 
     A network is a target, and only its prototype is trained, where the space has networks beyond
     `search.prototype_params`, or where they are built for other data than there is to learn from.
+
+    Raises:
+      SpecError: a target is asked for, and the modality has no project for one.
     """
     spec, modality, family = space.spec, space.modality, space.family
     own = modality.fixed_fields(spec, dataset)
     is_large = space.most_params > spec.search.prototype_params
     if not is_large and own == space.fixed:
         return space
+    if not codegen.has_template(f"target/{modality.name}/infer.py.j2"):
+        raise _without_project(spec, modality, space.most_params if is_large else None)
     fixed = scaling.shrink_context(own) if is_large else own
     by = scaling.divisors(family, space.dimensions) if is_large else {}
     dimensions = tuple(
@@ -63,6 +69,16 @@ def build_prototypes(space: SearchSpace, dataset: Dataset) -> SearchSpace:
         for d in scaling.shrink(space.dimensions, by)
     )
     return dataclasses.replace(_space(spec, modality, family, fixed, dimensions, space.predictor), target=space)
+
+
+def _without_project(spec: ModelSpec, modality: Modality, most_params: int | None) -> SpecError:
+    """What to say of targets that could not be written; `most_params` where they are too large to be trained."""
+    lacks = f"'{modality.name}' has no project for networks that are not trained themselves"
+    if most_params is None:
+        return spec.error("target", f"{lacks}, such as for other data", "Remove the section.")
+    problem = f"{lacks}, and this space goes up to {most_params:,} parameters"
+    remedy = f"Write prototype_params: {most_params}, or narrow architecture.choices."
+    return spec.error("search.prototype_params", problem, remedy)
 
 
 def program_of(space: SearchSpace, source: str) -> Program:

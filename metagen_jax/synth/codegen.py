@@ -1,4 +1,4 @@
-"""Renders templates; loads a rendered program as a module."""
+"""Renders templates, those of extensions too; loads a rendered program as a module."""
 
 import functools
 import hashlib
@@ -11,6 +11,7 @@ from typing import Any
 
 import jinja2
 
+from metagen_jax.errors import ExtensionError
 from metagen_jax.spec import Training
 from metagen_jax.synth.modalities.base import Family, Field, Modality, lengths_of
 from metagen_jax.synth.modalities.parts import ACTIVATIONS, NORM_CLASSES
@@ -23,11 +24,39 @@ def template_folder() -> pathlib.Path:
     return installed if installed.is_dir() else package.parent / "templates"
 
 
+# Where templates are looked for, in this order; the environment reads it anew each time.
+_LOADER = jinja2.FileSystemLoader(template_folder())
+
+
+def register_templates(folder: pathlib.Path) -> None:
+    """Adds a folder of templates, such as `folder/fragments/tables/mlp.py.j2`.
+
+    Raises:
+      ExtensionError: there is no such folder, it has no templates, or one in it is called like one that is there.
+    """
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.j2"))
+    if not names:
+        raise ExtensionError(
+            f"{folder}: no templates in it\n  They end in .j2; does the package that you built hold them?"
+        )
+    for name in names:
+        if has_template(name):
+            raise ExtensionError(
+                f"{folder}: there is a template {name} already, which would hide this one\n  Call yours otherwise."
+            )
+    _LOADER.searchpath.append(str(folder))
+
+
+def has_template(name: str) -> bool:
+    """Whether there is a template of this name."""
+    return any((pathlib.Path(folder) / name).is_file() for folder in _LOADER.searchpath)
+
+
 @functools.cache
 def environment() -> jinja2.Environment:
     """Strict: an unknown variable is an error, and nothing is escaped."""
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(template_folder()),
+        loader=_LOADER,
         undefined=jinja2.StrictUndefined,
         autoescape=False,
         trim_blocks=True,

@@ -35,9 +35,13 @@ PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "numpy")
 PICTURE_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # what PIL calls an image of so many channels
 EXAMPLE_TEXT = "example.txt"
 EXAMPLE_WAVE = "example.wav"
+LOSS_TITLES = {
+    "cross_entropy": "loss in nats",
+    "elbo": "loss in nats",
+    "denoising": "loss: mean squared error of velocities",
+}
 LOSSES_IN_NATS = ("cross_entropy", "elbo")
 METRIC_TITLES = {
-    "loss": "loss in nats (lower is better)",
     "accuracy": "accuracy (higher is better)",
     "bits_per_character": "bits per character (lower is better)",
     "mse": "mean squared error of a pixel (lower is better)",
@@ -88,52 +92,54 @@ def is_included(dataset: Dataset) -> bool:
 
 
 def write_data(folder: Path, dataset: Dataset) -> None:
-    """Writes the data, where it is not too large, what its numbers stand for, and an example to try the model with."""
-    _write_meaning(dataset, folder)
+    """Writes the data, where it is not too large, and what `write_meaning` does."""
+    write_meaning(dataset, folder)
     if is_included(dataset):
         save_npz(dataset, folder / "data.npz")
 
 
 @functools.singledispatch
-def _write_meaning(dataset: Dataset, folder: Path) -> None:
+def write_meaning(dataset: Dataset, folder: Path) -> None:
+    """Writes what the numbers of a dataset stand for, and an example to try the model with."""
     raise TypeError(f"{type(dataset).__name__} is no dataset.")
 
 
-@_write_meaning.register
+@write_meaning.register
 def _(dataset: ImageDataset, folder: Path) -> None:
-    _write_labels(dataset.class_names, folder)
+    write_labels(dataset.class_names, folder)
     write_example(folder / example_file(dataset.image_shape[-1]), dataset.test.images[0])
 
 
-@_write_meaning.register
+@write_meaning.register
 def _(dataset: DrawnImageDataset, folder: Path) -> None:
-    _write_labels(dataset.class_names, folder)
+    write_labels(dataset.class_names, folder)
 
 
-@_write_meaning.register
+@write_meaning.register
 def _(dataset: UnlabelledImageDataset, folder: Path) -> None:
     write_example(folder / example_file(dataset.image_shape[-1]), dataset.test[0])
 
 
-@_write_meaning.register
+@write_meaning.register
 def _(dataset: TextDataset, folder: Path) -> None:
     write_json(folder / "vocabulary.json", dataset.vocabulary)
 
 
-@_write_meaning.register
+@write_meaning.register
 def _(dataset: LabelledTextDataset, folder: Path) -> None:
-    _write_labels(dataset.class_names, folder)
+    write_labels(dataset.class_names, folder)
     write_json(folder / "vocabulary.json", dataset.vocabulary)
     write_text(folder / EXAMPLE_TEXT, decode_padded(dataset.test.tokens[0], dataset.vocabulary))
 
 
-@_write_meaning.register
+@write_meaning.register
 def _(dataset: AudioDataset, folder: Path) -> None:
-    _write_labels(dataset.class_names, folder)
+    write_labels(dataset.class_names, folder)
     write_wave(folder / EXAMPLE_WAVE, dataset.test.audio[0], dataset.sample_rate)
 
 
-def _write_labels(class_names: tuple[str, ...], folder: Path) -> None:
+def write_labels(class_names: tuple[str, ...], folder: Path) -> None:
+    """Writes the names of the labels, which are text of the user's, as JSON."""
     write_json(folder / "labels.json", [printable(name) for name in class_names])
 
 
@@ -175,8 +181,7 @@ def provenance(origin: Origin) -> str:
 
 def metric_titles(objective: str) -> dict[str, str]:
     """What a metric is called in full, by its name, where this loss was minimised."""
-    in_nats = objective in LOSSES_IN_NATS
-    return METRIC_TITLES | ({} if in_nats else {"loss": "loss: mean squared error of velocities (lower is better)"})
+    return METRIC_TITLES | {"loss": f"{LOSS_TITLES.get(objective, 'loss')} (lower is better)"}
 
 
 def versions_line(origin: Origin) -> str:

@@ -30,7 +30,7 @@ def for_budget(
     """
     own = {d.name: max(d.values) for d in family.dimensions if d.kind == SIZE}
     aim = _aim(constraints)
-    if aim is None or aim <= count(own):
+    if aim is None or aim <= count(own) or not family.anchors:
         return family.dimensions
     center = _between_anchors([own, *family.anchors], aim, count)
     factors = AROUND if constraints.min_params else BELOW

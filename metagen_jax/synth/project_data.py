@@ -60,7 +60,7 @@ def _(dataset: ImageDataset, lengths: Mapping[str, int], samples: Samples) -> di
         "data_arrays": "train_images and train_labels, the same for validation and test, and class_names",
         "data_card": data_card(
             dataset,
-            f"{_image_counts(dataset)} Labels: {_listed(dataset.class_names)}.",
+            f"{_image_counts(dataset)} Labels: {listed_classes(dataset.class_names)}.",
         ),
         "intended": (
             "For naming what an image of this kind shows, for learning how such a network works, and as a starting "
@@ -89,7 +89,7 @@ def _(dataset: DrawnImageDataset, lengths: Mapping[str, int], samples: Samples) 
         "examples_function": "seeded",
         "infer_command": "python infer.py",
         "data_arrays": "train_images and train_labels, the same for validation and test, and class_names",
-        "data_card": data_card(dataset, f"{_image_counts(dataset)} Labels: {_listed(dataset.class_names)}."),
+        "data_card": data_card(dataset, f"{_image_counts(dataset)} Labels: {listed_classes(dataset.class_names)}."),
         "intended": (
             "For drawing images like these, for learning how a diffusion model works, and as a starting point for other "
             "data. Not as a source of evidence: what it draws is made up."
@@ -202,7 +202,7 @@ def _(dataset: LabelledTextDataset, lengths: Mapping[str, int], samples: Samples
         "data_card": data_card(
             dataset,
             f"{example_counts(dataset)} texts, of {len(dataset.vocabulary)} different characters. "
-            f"Labels: {_listed(dataset.class_names)}.",
+            f"Labels: {listed_classes(dataset.class_names)}.",
         ),
         "intended": (
             "For naming what kind a text like these is of, for learning how such a network works, and as a starting "
@@ -241,7 +241,7 @@ def _(dataset: AudioDataset, lengths: Mapping[str, int], samples: Samples) -> di
         "data_card": data_card(
             dataset,
             f"{example_counts(dataset)} clips of {seconds} s, {dataset.sample_rate:,} samples a second. "
-            f"Labels: {_listed(dataset.class_names)}.",
+            f"Labels: {listed_classes(dataset.class_names)}.",
         ),
         "intended": (
             "For naming what is heard in recordings like these, for learning how such a network works, and as a starting "
@@ -259,6 +259,7 @@ def _(dataset: AudioDataset, lengths: Mapping[str, int], samples: Samples) -> di
     }
 
 
-def _listed(class_names: Sequence[str]) -> str:
+def listed_classes(class_names: Sequence[str]) -> str:
+    """The names of labels as Markdown has them, all or the first of many."""
     names = ", ".join(inline(name) for name in class_names[:MOST_LABELS])
     return f"{names} and {len(class_names) - MOST_LABELS} more" if len(class_names) > MOST_LABELS else names

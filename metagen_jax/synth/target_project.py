@@ -310,16 +310,17 @@ def _data_context(dataset: Dataset, target: Scale, prototype: Scale, facts: Targ
         "data_limit": LARGEST_DATA_BYTES // 1_000_000,
         "target_fits": target_fits,
         "fitting": '("target", "prototype")' if target_fits else '("prototype",)',
-        **_kind_context(dataset, target, facts),
+        **target_data_context(dataset, target, facts),
     }
 
 
 @functools.singledispatch
-def _kind_context(dataset: Dataset, target: Scale, facts: TargetFacts) -> dict[str, Any]:
+def target_data_context(dataset: Dataset, target: Scale, facts: TargetFacts) -> dict[str, Any]:
+    """What the templates of a target's project read of a kind of dataset."""
     raise TypeError(f"{type(dataset).__name__} is no dataset.")
 
 
-@_kind_context.register
+@target_data_context.register
 def _(dataset: ImageDataset, target: Scale, facts: TargetFacts) -> dict[str, Any]:
     example = example_file(dataset.image_shape[-1])
     return {
@@ -333,7 +334,7 @@ def _(dataset: ImageDataset, target: Scale, facts: TargetFacts) -> dict[str, Any
     }
 
 
-@_kind_context.register
+@target_data_context.register
 def _(dataset: DrawnImageDataset, target: Scale, facts: TargetFacts) -> dict[str, Any]:
     return {
         "further_packages": [("pillow", metadata.version("pillow"))],
@@ -343,7 +344,7 @@ def _(dataset: DrawnImageDataset, target: Scale, facts: TargetFacts) -> dict[str
     }
 
 
-@_kind_context.register
+@target_data_context.register
 def _(dataset: UnlabelledImageDataset, target: Scale, facts: TargetFacts) -> dict[str, Any]:
     example = example_file(dataset.image_shape[-1])
     return {
@@ -354,7 +355,7 @@ def _(dataset: UnlabelledImageDataset, target: Scale, facts: TargetFacts) -> dic
     }
 
 
-@_kind_context.register
+@target_data_context.register
 def _(dataset: LabelledTextDataset, target: Scale, facts: TargetFacts) -> dict[str, Any]:
     return {
         "further_packages": [],
@@ -368,7 +369,7 @@ def _(dataset: LabelledTextDataset, target: Scale, facts: TargetFacts) -> dict[s
     }
 
 
-@_kind_context.register
+@target_data_context.register
 def _(dataset: AudioDataset, target: Scale, facts: TargetFacts) -> dict[str, Any]:
     return {
         "further_packages": [("scipy", metadata.version("scipy"))],
@@ -381,7 +382,7 @@ def _(dataset: AudioDataset, target: Scale, facts: TargetFacts) -> dict[str, Any
     }
 
 
-@_kind_context.register
+@target_data_context.register
 def _(dataset: TextDataset, target: Scale, facts: TargetFacts) -> dict[str, Any]:
     tokens_a_step = target.training.batch_size * target.lengths["context"]
     wanted = TOKENS_PER_PARAMETER * facts.params

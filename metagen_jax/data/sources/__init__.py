@@ -1,4 +1,4 @@
-"""Where data can come from. A new source is one file here and one entry below."""
+"""Where data can come from. A new source is one file here and one entry below; extensions call `register_source`."""
 
 from collections.abc import Callable
 
@@ -11,6 +11,8 @@ from metagen_jax.data.sources.request import DataRequest
 from metagen_jax.data.sources.text_file import read_text_file
 from metagen_jax.data.sources.text_folder import read_text_folder
 from metagen_jax.data.sources.text_table import read_text_table
+from metagen_jax.errors import ExtensionError, did_you_mean
+from metagen_jax.spec.tasks import FORMATS
 
 SOURCES: dict[str, Callable[[DataRequest], Dataset]] = {
     "embedded": read_embedded,
@@ -21,3 +23,22 @@ SOURCES: dict[str, Callable[[DataRequest], Dataset]] = {
     "text_table": read_text_table,
     "audio_folder": read_audio_folder,
 }
+
+
+def register_source(name: str, read: Callable[[DataRequest], Dataset]) -> None:
+    """Adds what reads a format of files, which `metagen_jax.spec.tasks.register_format` has been told of before.
+
+    Args:
+      name: of the format.
+      read: gets where the data are and how to divide them; raises a `DataError` where they are not what they should be.
+    Raises:
+      ExtensionError: there is no such format, it is read already, or `read` is no function.
+    """
+    if name not in FORMATS:
+        remedy = f"{did_you_mean(name, FORMATS)} Call register_format first."
+        raise ExtensionError(f"there is no format '{name}' to read\n  {remedy}")
+    if name in SOURCES:
+        raise ExtensionError(f"format '{name}' is read already\n  Register a format of your own.")
+    if not callable(read):
+        raise ExtensionError(f"{read!r} cannot be called to read '{name}'\n  Hand over a function.")
+    SOURCES[name] = read

@@ -3,6 +3,7 @@
 import csv
 import io
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from metagen_jax.data.datasets import LabelledTextDataset
@@ -26,24 +27,11 @@ def read_rows(path: Path) -> tuple[list[tuple[str, str]], list[str]]:
     Raises:
       DataError: a column is missing, a row has no text or no label, or there is one label only.
     """
-    content, notes = read_text(path)
-    csv.field_size_limit(sys.maxsize)  # a text may be longer than the 128 kB of the default
-    table = csv.DictReader(io.StringIO(content), strict=True)
-    try:
-        columns = list(table.fieldnames or ())
-        rows = [(number, row) for number, row in enumerate(table, start=1)]
-    except csv.Error as error:
-        found = f"cannot be read as CSV after line {table.line_num} ({error})"
-        raise DataError(f"{path}: {found}\n  Write quotes in a text twice, and the text in quotes.") from error
-    for column in COLUMNS:
-        if column not in columns:
-            found = ", ".join(columns) or "nothing"
-            remedy = "The first line has to name the columns, parted by commas: text,label."
-            raise DataError(f"{path}: no column '{column}'; found {found}\n  {remedy}")
+    columns, rows, notes = read_table(path, COLUMNS)
     others = [name for name in columns if name not in COLUMNS]
     if others:
         notes.append(f"columns passed over: {len(others)}, such as {others[0]}")
-    cells = [_cells(path, number, row) for number, row in rows]
+    cells = [_cells(path, number, row) for number, row in enumerate(rows, start=1)]
     labels = sorted({label for _, label in cells})
     if len(labels) < 2:
         known = f"one label only, '{labels[0]}'" if labels else "no rows"
@@ -51,7 +39,34 @@ def read_rows(path: Path) -> tuple[list[tuple[str, str]], list[str]]:
     return cells, notes
 
 
-def _cells(path: Path, number: int, row: dict[str, str | None]) -> tuple[str, str]:
+Row = dict[str, str | None]  # a cell for each column; None where the row ends before it
+
+
+def read_table(path: Path, needed: Sequence[str]) -> tuple[list[str], list[Row], list[str]]:
+    """Reads comma-separated values in UTF-8 whose first line names the columns.
+
+    Returns:
+      The names of all columns, the rows, and notes on what was changed.
+    Raises:
+      DataError: it is no such file, or a needed column is missing.
+    """
+    content, notes = read_text(path)
+    csv.field_size_limit(sys.maxsize)  # a text may be longer than the 128 kB of the default
+    table = csv.DictReader(io.StringIO(content), strict=True)
+    try:
+        columns, rows = list(table.fieldnames or ()), list(table)
+    except csv.Error as error:
+        found = f"cannot be read as CSV after line {table.line_num} ({error})"
+        raise DataError(f"{path}: {found}\n  Write quotes in a text twice, and the text in quotes.") from error
+    for column in needed:
+        if column not in columns:
+            found = ", ".join(columns) or "nothing"
+            remedy = f"The first line has to name the columns, parted by commas, among them {','.join(needed)}."
+            raise DataError(f"{path}: no column '{column}'; found {found}\n  {remedy}")
+    return columns, rows, notes
+
+
+def _cells(path: Path, number: int, row: Row) -> tuple[str, str]:
     text, label = ((row[column] or "").strip() for column in COLUMNS)
     if not text or not label:
         raise DataError(f"{path}: row {number} has no {'label' if text else 'text'}\n  Fill it in, or remove the row.")

@@ -88,7 +88,8 @@ class Family:
       width: the axis of the residual stream, which norms divide by; in a family of several levels each has one.
       parameter: one of its parameters as documents show it.
       parallel: axes that a large network may be divided along over several devices.
-      anchors: lengths of large networks that are known to work, smallest first; lengths in between are searched too.
+      anchors: lengths of large networks that are known to work, smallest first; lengths in between are searched too. None:
+        whatever the budget, only the lengths that `dimensions` has.
       causal: whether a position may only look back.
       padded: whether inputs are filled up to one length with a token, 0, that no position may look at.
       grid: how it divides an image; None if it reads no images.
