@@ -80,6 +80,10 @@ TINY = {
             "outputs.samples=2",
         ],
     ),
+    "sound": (
+        "specs/audio_musicgen.yaml",
+        [TINY_CHOICES, "constraints.context_window=64", *SHORT_TEXT, "data.max_examples=50"],
+    ),
     "labelled_text": (
         "specs/text_classification.yaml",
         [

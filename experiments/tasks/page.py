@@ -8,7 +8,7 @@ from typing import Any
 FOLDER = Path(__file__).parent
 RESULTS, PAGE = FOLDER / "results", FOLDER / "README.md"
 # Which is the better; the first that a task has is shown.
-METRICS = {"bits_per_character": min, "accuracy": max, "mse": min, "loss": min}
+METRICS = {"bits_per_character": min, "bits_per_token": min, "accuracy": max, "mse": min, "loss": min}
 
 
 def table(results: list[dict[str, Any]]) -> str:

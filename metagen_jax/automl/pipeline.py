@@ -217,7 +217,7 @@ class _Runner:
             self._timed("project", lambda: self._export(winner, final, weights[position], test, baselines, searched))
         if self._spec.outputs.figures:
             model = self._model(final, weights[position])
-            write_pictures(self._folder.path, model, self._dataset, self._spec.seed)
+            write_pictures(self._dataset, model, self._folder.path, self._spec.seed)
             write_confusion(self._folder.path, model, self._dataset)
         result = self._result(searched, front, winner, final, finalists, test, baselines, difference)
         if over:

@@ -1,4 +1,4 @@
-"""A few answers of the winner: as text for its model card, as pictures for a figure of the run."""
+"""A few answers of the winner: as text for its model card, as pictures for a figure of the run, as sound to listen to."""
 
 import functools
 from pathlib import Path
@@ -11,22 +11,28 @@ from flax import nnx
 
 from metagen_jax.data import (
     AudioDataset,
+    AudioTokenDataset,
     Dataset,
     DrawnImageDataset,
     ImageDataset,
     LabelledTextDataset,
     TextDataset,
     UnlabelledImageDataset,
+    codec,
     decode,
     decode_padded,
 )
 from metagen_jax.data.export import write_npz
+from metagen_jax.data.waves import write_wave
 
 PROMPT_LENGTH = 32
 CONTINUATION_LENGTH = 120
 PICTURES = "pictures.npz"  # in a run's folder, where images come out
 NUM_RECONSTRUCTED, NUM_DRAWN = 10, 30
 MOST_LABELS, DRAWN_OF_LABEL = 10, 10
+NUM_GENERATED = 20  # clips
+FRAMES_SHOWN = 125  # of each
+PAUSE_SECONDS = 0.25  # between two clips
 
 
 def sample_answers(model: nnx.Module, dataset: Dataset, count: int, seed: int) -> tuple[tuple[str, str], ...]:
@@ -49,6 +55,11 @@ def _(dataset: ImageDataset, model: nnx.Module, count: int, seed: int) -> tuple[
 @answers_of.register
 def _(dataset: DrawnImageDataset, model: nnx.Module, count: int, seed: int) -> tuple[tuple[str, str], ...]:
     return ()  # images are no text
+
+
+@answers_of.register
+def _(dataset: AudioTokenDataset, model: nnx.Module, count: int, seed: int) -> tuple[tuple[str, str], ...]:
+    return ()  # sound is no text
 
 
 @answers_of.register
@@ -134,8 +145,56 @@ def _as_bytes(images: jax.Array) -> np.ndarray:
     return np.asarray(jnp.round(255 * jnp.clip(images, 0, 1)), np.uint8)
 
 
-def write_pictures(folder: Path, model: Any, dataset: Dataset, seed: int) -> None:
+@functools.singledispatch
+def write_pictures(dataset: Dataset, model: Any, folder: Path, seed: int) -> None:
     """Leaves what `pictures` gives as `pictures.npz` in a run's folder, if there is any."""
     images = pictures(dataset, model, seed)
     if images:
         write_npz(images, folder / PICTURES)
+
+
+@write_pictures.register
+def _(dataset: AudioTokenDataset, model: Any, folder: Path, seed: int) -> None:
+    """Leaves sounds to listen to as well: test clips by their tokens alone, and what the model makes up."""
+    recorded = codec.measure(dataset.examples, dataset.sample_rate)
+    coded = codec.decode(codec.encode(recorded, dataset.codebooks), dataset.codebooks)
+    generated = codec.decode(generated_tokens(dataset, model, NUM_GENERATED, seed), dataset.codebooks)
+    levels = {"recorded": recorded, "coded": coded, "generated": generated}
+    write_npz({name: _spectrograms(clips) for name, clips in levels.items()}, folder / PICTURES)
+    pause = np.zeros(round(PAUSE_SECONDS * dataset.sample_rate), np.int16)
+    for name in ("coded", "generated"):
+        clips = [codec.synthesise(clip, dataset.sample_rate) for clip in levels[name]]
+        audio = np.concatenate([part for clip in clips for part in (clip, pause)])
+        write_wave(folder / f"{name}.wav", audio, dataset.sample_rate)
+
+
+def generated_tokens(dataset: AudioTokenDataset, model: Any, count: int, seed: int) -> np.ndarray:
+    """Draws clips from their start on, side by side, each token out of the codebook whose turn it is.
+
+    Returns:
+      `(count, N)`, as many as a clip has, or as the model can look at.
+    """
+    stages, num_codes, _ = dataset.codebooks.shape
+    context = model.embed.position.shape[0]
+    length = min(dataset.clip_tokens, context - 1) // stages * stages
+    window = np.zeros((count, context), np.int32)
+    window[:, 0] = dataset.start
+
+    @jax.jit
+    def next_tokens(window: jax.Array, position: jax.Array, stage: jax.Array, key: jax.Array) -> jax.Array:
+        logits = model(window)[:, position]  # (count, vocabulary)
+        own = jnp.arange(logits.shape[-1]) // num_codes == stage
+        return jax.random.categorical(key, jnp.where(own, logits, -jnp.inf))
+
+    for number in range(length):
+        key = jax.random.fold_in(jax.random.key(seed), number)
+        following = next_tokens(window, np.int32(number), np.int32(number % stages), key)
+        window[:, number + 1] = following
+    return window[:, 1 : length + 1]
+
+
+def _spectrograms(levels: np.ndarray) -> np.ndarray:
+    """Levels of clips as pictures, low bands at the bottom, the loudest white: `(N, bands, frames + 1, 1)` uint8."""
+    shares = levels[:, :FRAMES_SHOWN].swapaxes(1, 2)[:, ::-1] / (-codec.QUIETEST * codec.UNITS)
+    apart = np.pad(shares, ((0, 0), (0, 0), (0, 1)), constant_values=1.0)
+    return np.asarray(np.rint(255 * np.clip(apart, 0, 1)), np.uint8)[..., None]

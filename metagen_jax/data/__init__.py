@@ -2,17 +2,20 @@
 
 from metagen_jax.data.baselines import (
     bigram_bits_per_character,
+    lagged_bits_per_token,
     majority_accuracy,
     mean_image_mse,
     naive_bayes_accuracy,
     nearest_spectrum_accuracy,
     pca_mse,
+    unigram_bits_per_token,
 )
 from metagen_jax.data.characters import decode, decode_padded, encode
 from metagen_jax.data.datasets import (
     SPLITS,
     AudioDataset,
     AudioSplit,
+    AudioTokenDataset,
     Dataset,
     DrawnImageDataset,
     ImageDataset,
@@ -29,6 +32,7 @@ __all__ = [
     "SPLITS",
     "AudioDataset",
     "AudioSplit",
+    "AudioTokenDataset",
     "Dataset",
     "DrawnImageDataset",
     "ImageDataset",
@@ -42,6 +46,7 @@ __all__ = [
     "decode_padded",
     "describe",
     "encode",
+    "lagged_bits_per_token",
     "load_dataset",
     "majority_accuracy",
     "mean_image_mse",
@@ -50,4 +55,5 @@ __all__ = [
     "pca_mse",
     "save_npz",
     "sha256",
+    "unigram_bits_per_token",
 ]

@@ -5,6 +5,7 @@ import numpy as np
 from metagen_jax.data.characters import PADDING
 from metagen_jax.data.datasets import (
     AudioDataset,
+    AudioTokenDataset,
     LabelledDataset,
     LabelledTextDataset,
     LabelledTextSplit,
@@ -14,6 +15,7 @@ from metagen_jax.data.datasets import (
 
 FRAME = 256  # samples, of which a spectrum is taken
 CLIPS_AT_ONCE = 256
+TRUSTED = 50  # times that a token has to be seen before what follows it is believed as much as the mean of all
 MOST_FITTED = 10_000  # images that principal components are taken from
 
 
@@ -39,6 +41,38 @@ def bigram_bits_per_character(dataset: TextDataset, split: str = "validation") -
 
 def _pair_codes(tokens: np.ndarray, vocabulary_size: int) -> np.ndarray:
     return tokens[:-1].astype(np.int64) * vocabulary_size + tokens[1:]  # (T - 1,)
+
+
+def unigram_bits_per_token(dataset: AudioTokenDataset, split: str = "validation") -> float:
+    """Scores every token by how often it is in the training split, add-one smoothed.
+
+    Returns:
+      Bits per token on the named split; lower is better.
+    """
+    return float(-np.log2(_shares(dataset)[getattr(dataset, split)]).mean())
+
+
+def lagged_bits_per_token(dataset: AudioTokenDataset, lag: int, split: str = "validation") -> float:
+    """Scores every token from the one `lag` places before, by counts of the training split.
+
+    The probability of b after a is `(n(a, b) + TRUSTED p(b)) / (n(a) + TRUSTED)`, where p is that of the unigrams.
+    The first tokens of the split have no predecessor and are not scored.
+
+    Returns:
+      Bits per token on the named split; lower is better.
+    """
+    count, train, scored = dataset.num_tokens, dataset.train.astype(np.int64), getattr(dataset, split)
+    codes = train[:-lag] * count + train[lag:]
+    counts = np.bincount(codes, minlength=count**2).reshape(count, count)
+    mixed = counts + TRUSTED * _shares(dataset)
+    probability = mixed / (counts.sum(axis=1, keepdims=True) + TRUSTED)
+    return float(-np.log2(probability[scored[:-lag], scored[lag:]]).mean())
+
+
+def _shares(dataset: AudioTokenDataset) -> np.ndarray:
+    """The share of each token among the training tokens, had each been there once more."""
+    counts = np.bincount(dataset.train, minlength=dataset.num_tokens) + 1
+    return counts / counts.sum()
 
 
 def majority_accuracy(dataset: LabelledDataset, split: str = "validation") -> float:

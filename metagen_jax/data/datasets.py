@@ -1,4 +1,4 @@
-"""What a loaded dataset is: three splits of images with or without labels, of texts or clips of sound with labels, or of one text."""
+"""What a loaded dataset is: three splits of images with or without labels, of texts or clips of sound with labels, of one text, or of sound as tokens."""
 
 import dataclasses
 
@@ -198,5 +198,43 @@ class AudioDataset:
         return self.clip_length / self.sample_rate
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class AudioTokenDataset:
+    """Clips of sound as tokens, one after the other, in three splits that share no clip.
+
+    Attributes:
+      sample_rate: samples a second.
+      clip_tokens: how many tokens a clip has, the one that it starts with not counted.
+      codebooks: `(S, K, bands)` int16, as `codec` reads them; a token is one of S K, or `start`.
+      examples: `(E, T)` int16, the first clips of the test as they were recorded.
+      train, validation, test: `(N,)` uint16.
+      notes: what was done to the data while it was read, in plain sentences.
+    """
+
+    name: str
+    sample_rate: int
+    clip_tokens: int
+    codebooks: np.ndarray
+    examples: np.ndarray
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    notes: tuple[str, ...] = ()
+
+    @property
+    def clip_seconds(self) -> float:
+        return self.examples.shape[1] / self.sample_rate
+
+    @property
+    def start(self) -> int:
+        """The token that every clip starts with, and the last one there is."""
+        return self.codebooks.shape[0] * self.codebooks.shape[1]
+
+    @property
+    def num_tokens(self) -> int:
+        """How many different tokens there are."""
+        return self.start + 1
+
+
 LabelledDataset = ImageDataset | LabelledTextDataset | AudioDataset
-Dataset = LabelledDataset | UnlabelledImageDataset | TextDataset
+Dataset = LabelledDataset | UnlabelledImageDataset | TextDataset | AudioTokenDataset

@@ -12,6 +12,7 @@ import numpy as np
 from metagen_jax.data.datasets import (
     SPLITS,
     AudioDataset,
+    AudioTokenDataset,
     Dataset,
     ImageDataset,
     LabelledDataset,
@@ -30,6 +31,7 @@ def dataset_arrays(dataset: Dataset) -> dict[str, np.ndarray]:
     Text: `train_tokens`, `validation_tokens`, `test_tokens`, and `vocabulary`, one string.
     Labelled texts: `train_tokens`, `train_labels`, the same for the other splits, `class_names` and `vocabulary`.
     Clips of sound: `train_audio`, `train_labels`, the same for the other splits, `class_names` and `sample_rate`.
+    Sound as tokens: `train_tokens`, `validation_tokens`, `test_tokens`, `example_audio`, and what `codec_arrays` gives.
     """
     raise TypeError(f"{type(dataset).__name__} is no dataset.")
 
@@ -60,6 +62,18 @@ def _(dataset: LabelledTextDataset) -> dict[str, np.ndarray]:
 def _(dataset: AudioDataset) -> dict[str, np.ndarray]:
     names = {"class_names": np.array(dataset.class_names), "sample_rate": np.array(dataset.sample_rate)}
     return labelled_arrays(dataset, "audio") | names
+
+
+@dataset_arrays.register
+def _(dataset: AudioTokenDataset) -> dict[str, np.ndarray]:
+    tokens = {f"{split}_tokens": getattr(dataset, split) for split in SPLITS}
+    return tokens | {"example_audio": dataset.examples} | codec_arrays(dataset)
+
+
+def codec_arrays(dataset: AudioTokenDataset) -> dict[str, np.ndarray]:
+    """What it takes to read and write tokens: `codebooks`, `sample_rate` and `clip_tokens`."""
+    numbers = {"sample_rate": np.array(dataset.sample_rate), "clip_tokens": np.array(dataset.clip_tokens)}
+    return {"codebooks": dataset.codebooks} | numbers
 
 
 def labelled_arrays(dataset: LabelledDataset, inputs: str) -> dict[str, np.ndarray]:

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from metagen_jax.data.audio_tokens import as_tokens
 from metagen_jax.data.datasets import (
     SPLITS,
     AudioDataset,
+    AudioTokenDataset,
     Dataset,
     DrawnImageDataset,
     ImageDataset,
@@ -28,7 +30,8 @@ def load_dataset(spec: ModelSpec) -> Dataset:
     Returns:
       An `ImageDataset` for images with labels, a `DrawnImageDataset` for images to be drawn from labels, an
       `UnlabelledImageDataset` for images to be reconstructed, a `TextDataset` for a text to be continued, a
-      `LabelledTextDataset` for texts with labels, an `AudioDataset` for recordings.
+      `LabelledTextDataset` for texts with labels, an `AudioDataset` for recordings with labels, an `AudioTokenDataset`
+      for recordings to be continued.
     Raises:
       DataError: something is missing, broken or not what the spec says; the message names the file.
     """
@@ -40,6 +43,8 @@ def load_dataset(spec: ModelSpec) -> Dataset:
         dataset = dataset.without_labels()
     if isinstance(dataset, ImageDataset) and "image" in spec.modality.outputs:
         dataset = dataset.to_be_drawn()
+    if isinstance(dataset, AudioDataset) and "audio" in spec.modality.outputs:
+        dataset = as_tokens(dataset)
     check(dataset, spec, request.path)
     return dataset
 
@@ -99,12 +104,22 @@ def check_classes(dataset: LabelledDataset, path: Path, num_classes: int | None)
 
 @check.register
 def _(dataset: TextDataset, spec: ModelSpec, path: Path) -> None:
+    check_windows(dataset, spec, path, "character", "a longer text")
+
+
+@check.register
+def _(dataset: AudioTokenDataset, spec: ModelSpec, path: Path) -> None:
+    check_windows(dataset, spec, path, "token", "more recordings")
+
+
+def check_windows(dataset: TextDataset | AudioTokenDataset, spec: ModelSpec, path: Path, one: str, remedy: str) -> None:
+    """Refuses a split that does not fill one window."""
     context_window = spec.constraints.context_window or 1
-    for split in SPLITS:  # each has to fill one window
+    for split in SPLITS:
         length = len(getattr(dataset, split))
         if length < context_window + 1:
-            needed = f"{split} has {length} characters, a window of {context_window} and its next character need more"
-            raise DataError(f"{path}: {needed}\n  Give a longer text, or lower constraints.context_window.")
+            needed = f"{split} has {length} {one}s, a window of {context_window} and its next {one} need more"
+            raise DataError(f"{path}: {needed}\n  Give {remedy}, or lower constraints.context_window.")
 
 
 def shorten(names: tuple[str, ...]) -> str:
@@ -155,6 +170,12 @@ def _(dataset: LabelledTextDataset, sizes: str) -> list[str]:
 def _(dataset: AudioDataset, sizes: str) -> list[str]:
     kind = f"clips of {dataset.clip_seconds:g} s at {dataset.sample_rate:,} samples a second"
     return [f"{dataset.name}: {kind}; {sizes}", class_line(dataset.class_names)]
+
+
+@facts.register
+def _(dataset: AudioTokenDataset, sizes: str) -> list[str]:
+    kind = f"clips of {dataset.clip_seconds:g} s at {dataset.sample_rate:,} samples a second, {dataset.clip_tokens} tokens each"
+    return [f"{dataset.name}: {kind}; tokens for {sizes}", f"{dataset.num_tokens} different tokens"]
 
 
 def class_line(names: tuple[str, ...]) -> str:

@@ -40,6 +40,9 @@ PICTURE_TITLES = {
     "reconstructions": "the same images, drawn from their codes",
     "drawn": "images drawn from random codes",
     "drawn_by_label": "images drawn from their labels, a row each",
+    "recorded": "test clips: time to the right, low frequencies at the bottom, white is loud",
+    "coded": "the same clips, as their tokens tell them",
+    "generated": "clips that the model made up",
 }
 PICTURES_A_ROW = 10
 STYLE: dict[Any, Any] = {

@@ -167,9 +167,9 @@ def check_target(spec: SpecFile) -> Iterator[Problem]:
 
 
 def check_context_window(spec: SpecFile) -> Iterator[Problem]:
-    window = spec.constraints.context_window
-    if window is not None and "text" not in spec.modality.inputs:
-        problem = f"{window} has no meaning without text in modality.inputs"
+    window, task = spec.constraints.context_window, _task(spec)
+    if window is not None and task is not None and not task.has_context:
+        problem = f"{window} has no meaning for {task.name}, which looks at no tokens"
         yield Problem(("constraints", "context_window"), problem, "Remove the line.")
 
 

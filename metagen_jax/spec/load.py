@@ -232,7 +232,8 @@ def _resolve_data(spec: SpecFile, file: str) -> plain.DataSpec:
 
 def _resolve_constraints(spec: SpecFile) -> plain.Constraints:
     limits = spec.constraints
-    window = limits.context_window or (DEFAULT_CONTEXT_WINDOW if "text" in spec.modality.inputs else None)
+    task = task_of(spec.modality.inputs, spec.modality.outputs)
+    window = limits.context_window or (DEFAULT_CONTEXT_WINDOW if task and task.has_context else None)
     return plain.Constraints(
         min_params=limits.parameter_budget.min,
         max_params=limits.parameter_budget.max,

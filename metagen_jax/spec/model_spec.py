@@ -61,7 +61,7 @@ class Constraints:
     Attributes:
       memory_bytes: of training.
       inference_memory_bytes: of one answer; that of the device class where the spec does not say.
-      context_window: tokens; None unless text goes in.
+      context_window: tokens; None unless text goes in or sound comes out.
       device: "cpu", "gpu", "tpu" or the name of a class in `spec/devices.py`.
     """
 

@@ -193,9 +193,9 @@ class ConstraintsSection(Section):
     )
     context_window: Annotated[int | None, _CONTEXT] = key(
         None,
-        "How many tokens of text the model sees at once.",
+        "How many tokens of text or sound the model sees at once.",
         "8k",
-        f"{DEFAULT_CONTEXT_WINDOW} for text, refused elsewhere",
+        f"{DEFAULT_CONTEXT_WINDOW} where it reads text or continues recordings, refused elsewhere",
     )
     device: Annotated[str, Word(DEVICES, listed=True)] = key(
         "cpu",

@@ -54,6 +54,11 @@ class TaskKind:
         return f"{' + '.join(self.inputs)} -> {' + '.join(self.outputs)} ({self.type})"
 
     @property
+    def has_context(self) -> bool:
+        """Whether the model looks at a number of tokens that the spec says."""
+        return "text" in self.inputs or "audio" in self.outputs
+
+    @property
     def words(self) -> tuple[str, ...]:
         """What goes in and what comes out."""
         return (*self.inputs, *self.outputs)
@@ -104,6 +109,15 @@ TASKS: list[TaskKind] = [
         loss="cross_entropy",
         metrics=("bits_per_character", "loss"),
         objectives={"bits_per_character": MINIMIZE},
+    ),
+    TaskKind(
+        inputs=("audio",),
+        outputs=("audio",),
+        type="generation",
+        goal="continue a recording",
+        contents=LABELLED_AUDIO,  # the labels are passed over
+        loss="cross_entropy",
+        metrics=("bits_per_token", "loss"),
     ),
 ]
 

@@ -14,17 +14,19 @@ from PIL import Image
 from metagen_jax.data import (
     SPLITS,
     AudioDataset,
+    AudioTokenDataset,
     Dataset,
     DrawnImageDataset,
     ImageDataset,
     LabelledTextDataset,
     TextDataset,
     UnlabelledImageDataset,
+    codec,
     decode,
     decode_padded,
     save_npz,
 )
-from metagen_jax.data.export import dataset_arrays
+from metagen_jax.data.export import codec_arrays, dataset_arrays, write_npz
 from metagen_jax.data.waves import write_wave
 from metagen_jax.spec import Training
 from metagen_jax.synth.markdown import inline, printable
@@ -44,6 +46,7 @@ LOSSES_IN_NATS = ("cross_entropy", "elbo")
 METRIC_TITLES = {
     "accuracy": "accuracy (higher is better)",
     "bits_per_character": "bits per character (lower is better)",
+    "bits_per_token": "bits per token (lower is better)",
     "mse": "mean squared error of a pixel (lower is better)",
     "reconstruction": "how far images are off, in nats of the loss",
     "kl": "what codes tell (Kullback-Leibler divergence), in nats of the loss",
@@ -136,6 +139,13 @@ def _(dataset: LabelledTextDataset, folder: Path) -> None:
 def _(dataset: AudioDataset, folder: Path) -> None:
     write_labels(dataset.class_names, folder)
     write_wave(folder / EXAMPLE_WAVE, dataset.test.audio[0], dataset.sample_rate)
+
+
+@write_meaning.register
+def _(dataset: AudioTokenDataset, folder: Path) -> None:
+    (folder / "codec.py").write_bytes(Path(codec.__file__).read_bytes())
+    write_npz(codec_arrays(dataset), folder / "codec.npz")
+    write_wave(folder / EXAMPLE_WAVE, dataset.examples[0], dataset.sample_rate)
 
 
 def write_labels(class_names: tuple[str, ...], folder: Path) -> None:

@@ -164,7 +164,7 @@ def _settings(
         "SEED": Setting("SEED", repr(constants["SEED"]), "of the batches"),
         "BATCH_SIZE": Setting("BATCH_SIZE", repr(constants["BATCH_SIZE"]), "examples in a training step"),
         "MAX_SHIFT": Setting("MAX_SHIFT", repr(constants.get("MAX_SHIFT")), "pixels that an image is moved by at most"),
-        "CONTEXT": Setting("CONTEXT", "Config.context", "characters in a window"),
+        "CONTEXT": Setting("CONTEXT", "Config.context", "tokens in a window"),
     }
     in_nats = "in nats, " if space.spec.training.objective in LOSSES_IN_NATS else ""
     of_optimizer = [

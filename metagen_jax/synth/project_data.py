@@ -9,6 +9,7 @@ import numpy as np
 
 from metagen_jax.data import (
     AudioDataset,
+    AudioTokenDataset,
     Dataset,
     DrawnImageDataset,
     ImageDataset,
@@ -256,6 +257,42 @@ def _(dataset: AudioDataset, lengths: Mapping[str, int], samples: Samples) -> di
             UNCALIBRATED,
         ],
         "data_files": [LABELS_FILE, (EXAMPLE_WAVE, "the first clip of the test data, to try it with")],
+    }
+
+
+@data_context.register
+def _(dataset: AudioTokenDataset, lengths: Mapping[str, int], samples: Samples) -> dict[str, Any]:
+    seconds, context = f"{dataset.clip_seconds:g}", lengths["context"]
+    return {
+        "further_packages": [("scipy", metadata.version("scipy"))],
+        "train_arguments": "tokens",
+        "train_values": "train_data",
+        "examples_function": "windows",
+        "context": context,
+        "clip_seconds": seconds,
+        "sample_rate": dataset.sample_rate,
+        "example_file": EXAMPLE_WAVE,
+        "example_noun": f"window of {context} tokens",
+        "infer_command": f"python infer.py --samples 4\npython infer.py --continue {EXAMPLE_WAVE} --out continued.wav",
+        "data_arrays": "train_tokens, validation_tokens, test_tokens, codebooks, sample_rate\nand clip_tokens",
+        "data_card": data_card(dataset, f"{example_counts(dataset)} tokens, {dataset.num_tokens} different ones."),
+        "intended": (
+            "For making up sound of this kind, for learning how a model of audio tokens works, and as a starting point "
+            "for other recordings. Not for speech that anyone has to understand, and not to speak as somebody."
+        ),
+        "limits": [
+            "What it makes up has no words and no meaning: it is too small, and has heard too little.",
+            f"It looks back on {context} tokens and was trained on clips of {seconds} s; longer ones lose the thread.",
+            "Its tokens keep how loud bands are, and that coarsely, and nothing of phases: a recording that is only turned "
+            "into tokens and back has lost much already.",
+            "It may repeat parts of its training data.",
+            "It hears how loud a recording is, and knows recordings as loud as those that it was trained on.",
+        ],
+        "data_files": [
+            ("codec.py", "turns sound into tokens and back"),
+            ("codec.npz", "its codebooks, and the rate and the length of clips"),
+            (EXAMPLE_WAVE, "the first clip of the test data, to try it with"),
+        ],
     }
 
 

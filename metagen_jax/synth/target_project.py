@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from metagen_jax.data import (
     AudioDataset,
+    AudioTokenDataset,
     Dataset,
     DrawnImageDataset,
     ImageDataset,
@@ -384,13 +385,36 @@ def _(dataset: AudioDataset, target: Scale, facts: TargetFacts) -> dict[str, Any
 
 @target_data_context.register
 def _(dataset: TextDataset, target: Scale, facts: TargetFacts) -> dict[str, Any]:
+    return {
+        "further_packages": [],
+        "infer_command": f"python infer.py --run trial --prompt {quoted_prompt(dataset)}",
+        "data_files": [("vocabulary.json", "the characters of `data.npz`; the position of each is its token")],
+        **_token_context(target, facts),
+    }
+
+
+@target_data_context.register
+def _(dataset: AudioTokenDataset, target: Scale, facts: TargetFacts) -> dict[str, Any]:
+    return {
+        "further_packages": [("scipy", metadata.version("scipy"))],
+        "infer_command": f"python infer.py --run trial --continue {EXAMPLE_WAVE}",
+        "data_files": [
+            ("codec.py", "turns sound into tokens and back"),
+            ("codec.npz", "its codebooks, and the rate and the length of clips"),
+            (EXAMPLE_WAVE, "the first clip of the test data, to try `infer.py` with"),
+        ],
+        "sample_rate": dataset.sample_rate,
+        "example_file": EXAMPLE_WAVE,
+        **_token_context(target, facts),
+    }
+
+
+def _token_context(target: Scale, facts: TargetFacts) -> dict[str, Any]:
+    """What follows from examples that are windows of tokens."""
     tokens_a_step = target.training.batch_size * target.lengths["context"]
     wanted = TOKENS_PER_PARAMETER * facts.params
     return {
-        "further_packages": [],
         "label_bound": "SIZE.config.vocabulary",
-        "infer_command": f"python infer.py --run trial --prompt {quoted_prompt(dataset)}",
-        "data_files": [("vocabulary.json", "the characters of `data.npz`; the position of each is its token")],
         "tokens_per_parameter": TOKENS_PER_PARAMETER,
         "tokens_planned": f"{target.training.steps * tokens_a_step:,}",
         "tokens_wanted": f"{wanted:,}",

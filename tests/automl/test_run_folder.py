@@ -166,6 +166,7 @@ def test_the_project_answers(finished: Path, kind: str):
         ("vae", "vae", "example.png"),
         ("unet", "unet", "--samples=2"),
         ("audio", "spectrogram_transformer", "example.wav"),
+        ("sound", "decoder_transformer", "--continue=example.wav"),
     ],
 )
 def test_networks_of_other_families_are_found_trained_and_handed_over(
@@ -173,8 +174,8 @@ def test_networks_of_other_families_are_found_trained_and_handed_over(
 ):
     assert run_tiny(kind, tmp_path / "run") == 0
     assert result_of(tmp_path / "run")["winner"]["family"] == family
-    assert (tmp_path / "run" / "figures" / "pictures.png").is_file() == (kind in ("vae", "unet"))
-    assert (tmp_path / "run" / "figures" / "confusion.png").is_file() == (kind not in ("vae", "unet"))
+    assert (tmp_path / "run" / "figures" / "pictures.png").is_file() == (kind in ("vae", "unet", "sound"))
+    assert (tmp_path / "run" / "figures" / "confusion.png").is_file() == (kind not in ("vae", "unet", "sound"))
     for command in (["train.py", "--prototype-mode"], ["infer.py", example]):
         done = run_in_project(tmp_path / "run" / "winner", *command)
         assert done.returncode == 0, done.stdout + done.stderr

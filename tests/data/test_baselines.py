@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from metagen_jax.data import (
     AudioDataset,
     AudioSplit,
+    AudioTokenDataset,
     ImageDataset,
     ImageSplit,
     LabelledTextDataset,
@@ -21,13 +22,16 @@ from metagen_jax.data import (
     TextDataset,
     UnlabelledImageDataset,
     bigram_bits_per_character,
+    lagged_bits_per_token,
     majority_accuracy,
     mean_image_mse,
     naive_bayes_accuracy,
     nearest_spectrum_accuracy,
     pca_mse,
     save_npz,
+    unigram_bits_per_token,
 )
+from metagen_jax.data.baselines import TRUSTED
 from metagen_jax.data.characters import encode_padded
 from metagen_jax.data.splits import split_by_class
 
@@ -49,6 +53,32 @@ def test_split_covers_everything_once_and_holds_out_what_it_is_told(labels, num_
     for wanted, part in zip((num_validation, num_test), parts[1:], strict=True):
         for label in set(labels):
             assert sum(labels[i] == label for i in part) == min(wanted, labels.count(label) // 2)
+
+
+def sound(train, validation):
+    """Three codes in one codebook, and the token that clips start with."""
+    rows = [np.array(row, np.uint16) for row in (train, validation, validation)]
+    return AudioTokenDataset("test", 8000, 4, np.zeros((1, 3, 2), np.int16), np.zeros((1, 9), np.int16), *rows)
+
+
+def test_counts_of_tokens_agree_with_their_formulas():
+    rng = np.random.default_rng(0)
+    train, validation = rng.integers(0, 3, 200).tolist(), rng.integers(0, 4, 50).tolist()  # 3 is never seen in training
+    shares = [(train.count(token) + 1) / 204 for token in range(4)]
+    dataset = sound(train, validation)
+    assert unigram_bits_per_token(dataset) == pytest.approx(-np.mean([np.log2(shares[b]) for b in validation]))
+    for lag in (1, 2):
+        pairs = list(zip(train, train[lag:], strict=False))
+        bits = [
+            -np.log2((pairs.count((a, b)) + TRUSTED * shares[b]) / (sum(first == a for first, _ in pairs) + TRUSTED))
+            for a, b in zip(validation, validation[lag:], strict=False)
+        ]
+        assert lagged_bits_per_token(dataset, lag) == pytest.approx(np.mean(bits), rel=1e-12)
+
+
+def test_what_repeats_after_two_places_is_told_by_the_token_two_places_before():
+    dataset = sound([0, 1, 2, 1] * 2000, [0, 1, 2, 1] * 20)
+    assert lagged_bits_per_token(dataset, 2) < 0.1 < 0.4 < lagged_bits_per_token(dataset, 1)
 
 
 def test_bigram_without_counts_is_guessing():

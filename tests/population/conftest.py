@@ -82,6 +82,10 @@ FAMILIES = {
         "text_char_lm.yaml",
         ("constraints.context_window=12", "training.label_smoothing=0.1", *SMALL),
     ),
+    "decoder_transformer of sound": (
+        "audio_musicgen.yaml",
+        ("constraints.context_window=12", "data.max_examples=20", *SMALL),
+    ),
     "spectrogram_transformer": ("audio_classification.yaml", ("architecture.choices.stride=4", *SMALL)),
     "encoder_transformer": (
         "text_classification.yaml",

@@ -237,7 +237,7 @@ ONE_VALUE = [
     ),
     ("data:\n  source: digits", "data: {max_examples: 100}", "neither source nor path is given"),
     ("data:\n  source: digits", "data: digits", "'digits' is not a mapping of keys"),
-    ("  device: cpu", "  context_window: 128", "no meaning without text"),
+    ("  device: cpu", "  context_window: 128", "128 has no meaning for image -> label (classification)"),
     ("    - metric: params", "    - metric: validation_loss", "listed twice"),
     ("    - metric: params", "    - {metric: params, direction: maximize}", "Write minimize"),
     ("    - metric: params", "    - {metric: validation_accuracy, direction: minimize}", "Write maximize"),

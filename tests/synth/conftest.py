@@ -37,6 +37,7 @@ TINY = {  # of each family
     "unet": {"condition": 8} | resnet_sizes((8, 8, 12), (1, 2, 1), 1),
     "text": {"d_model": 8, "num_layers": 1, "num_heads": 2, "head_dim": 4, "d_ff": 16},
     "audio": {"d_model": 8, "num_layers": 2, "num_heads": 2, "head_dim": 4, "d_ff": 16},
+    "sound": {"d_model": 8, "num_layers": 1, "num_heads": 2, "head_dim": 4, "d_ff": 16},
     "labelled_text": {"d_model": 8, "num_layers": 2, "num_heads": 2, "head_dim": 4, "d_ff": 16},
 }
 GRID = {
@@ -46,6 +47,7 @@ GRID = {
     "unet": {"stride": 1},
     "text": {},
     "audio": {"stride": 2},
+    "sound": {},
     "labelled_text": {"stride": 2},
 }
 BLOCK = {"unet": {"block": "convolution"}}  # of the families that have a choice
@@ -61,6 +63,10 @@ FILES = {
         ("constraints.context_window=16", "training.batch_size=8", "training.label_smoothing=0.1"),
     ),
     "audio": ("audio_classification.yaml", ("training.batch_size=8", "data.max_examples=200")),
+    "sound": (
+        "audio_musicgen.yaml",
+        ("training.batch_size=8", "data.max_examples=50", "constraints.context_window=16"),
+    ),
     "labelled_text": ("text_classification.yaml", ("training.batch_size=8", "data.max_examples=1000")),
 }
 QUICK = {  # the same programs are compiled again and again
@@ -258,6 +264,11 @@ def audio_project(tmp_path_factory: pytest.TempPathFactory) -> Built:
     return build("audio", tmp_path_factory.mktemp("audio") / "project")
 
 
+@pytest.fixture(scope="session")
+def sound_project(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    return build("sound", tmp_path_factory.mktemp("sound") / "project")
+
+
 @pytest.fixture(scope="session", params=TINY)
 def project(request: pytest.FixtureRequest) -> Built:
     return request.getfixturevalue(f"{request.param}_project")
@@ -408,6 +419,40 @@ def labelled_text_results(labelled_text_project: Built) -> dict[str, Result]:
             "missing": ["infer.py", "nowhere.txt"],
             "latin": ["infer.py", "../latin.txt"],
             "empty": ["infer.py", "../empty.txt"],
+        },
+    )
+
+
+@pytest.fixture(scope="session")
+def sound_results(sound_project: Built) -> dict[str, Result]:
+    """Everything that the tests want to see of the commands of the project that makes up sound."""
+    folder, outside = sound_project.folder, sound_project.folder.parent
+    clip = read_clip(folder / "example.wav", 8000, None)
+    write_wave(outside / "fine.wav", np.int16(resample_poly(clip / 2, 2, 1)), 16_000)
+    (outside / "cut.wav").write_bytes((folder / "example.wav").read_bytes()[:5000])
+    (outside / "encode.py").write_text(
+        "import numpy as np, data, codec\n"
+        "clips = np.load('../clips.npy')\n"
+        "levels = codec.measure(clips, data.SAMPLE_RATE)\n"
+        "tokens = codec.encode(levels, data.CODEBOOKS)\n"
+        "np.savez('../encoded.npz', tokens=tokens, sound=data.synthesise(tokens[0]))\n"
+    )
+    np.save(outside / "clips.npy", sound_project.prepared.dataset.examples)
+    make_up = ["infer.py", "--seconds", "0.1", "--out"]
+    return run_all(
+        folder,
+        read_me(folder)
+        | {
+            "one": [*make_up, "../one.wav"],
+            "again": [*make_up, "../again.wav"],
+            "other": [*make_up, "../other.wav", "--seed", "1"],
+            "converted": [*make_up, "../continued.wav", "--continue", "../fine.wav"],
+            "encode": ["../encode.py"],
+            "cut": ["infer.py", "--continue", "../cut.wav"],
+            "missing": ["infer.py", "--continue", "missing.wav"],
+            "over itself": ["infer.py", "--continue", "example.wav", "--out", "example.wav"],
+            "none": ["infer.py", "--samples", "0"],
+            "nowhere": ["infer.py", "--seconds", "0.1", "--out", "nowhere/one.wav"],
         },
     )
 

@@ -176,6 +176,23 @@ def audio_target(*overrides: str) -> Target:
     )
 
 
+def sound_target(*overrides: str) -> Target:
+    """As many parameters as the smallest MusicGen (Copet et al., 2023), for 511 tokens."""
+    large = {"d_model": 1024, "num_layers": 24, "num_heads": 16, "head_dim": 64, "d_ff": 4096}
+    small = {"d_model": 16, "num_layers": 2, "num_heads": 2, "head_dim": 8, "d_ff": 32}
+    more = ("constraints.context_window=16", "data.max_examples=50", "training.batch_size=16", "training.steps=40")
+    return make_target(
+        "audio_musicgen.yaml",
+        (*more, *overrides),
+        family="decoder_transformer",
+        grid=({}, {}),
+        sizes=(large, small),
+        fixed={"context": 2048},
+        params=(decoder_params(large, 511, 2048), decoder_params(small, 511, 16)),
+        cache_bytes=2 * 4 * 24 * 1024 * 2048,
+    )
+
+
 def cnn_target(*overrides: str) -> Target:
     """A network of 1.9 billion parameters for 224 x 224 colour pixels; the prototype reads 8 x 8 grey ones."""
     large, small = {"width": 1024, "num_layers": 50, "hidden": 2048}, {"width": 8, "num_layers": 2, "hidden": 12}

@@ -8,7 +8,7 @@ from metagen_jax.spec import Constraints
 from metagen_jax.synth.ladders import for_budget
 from metagen_jax.synth.modalities import SIZE
 from metagen_jax.synth.modalities.cnn import CNN
-from metagen_jax.synth.modalities.text_generation import DECODER_TRANSFORMER
+from metagen_jax.synth.modalities.token_generation import DECODER_TRANSFORMER
 
 OPEN = Constraints(0, None, None, None, None, None, 128, "cpu")
 

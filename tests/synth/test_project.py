@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metagen_jax.data import ImageDataset, TextDataset, UnlabelledImageDataset
+from metagen_jax.data import AudioTokenDataset, ImageDataset, TextDataset, UnlabelledImageDataset, codec
+from metagen_jax.data.waves import read_clip
 from metagen_jax.population.checkpoints import save_weights
 from metagen_jax.synth import codegen, documents
 from metagen_jax.synth.architecture import Blueprint
@@ -32,7 +33,8 @@ LARGE = {
     "unet": {"condition": 16384} | resnet_sizes((16384, 32768, 65536), (128, 128, 128), 4),
     "vae": {"latent": 65536, "width": 16384, "hidden": 65536, "encoder_layers": 128, "decoder_layers": 128},
 }
-LARGE |= dict.fromkeys(("text", "labelled_text", "audio"), LARGE["image"])
+LARGE |= dict.fromkeys(("text", "labelled_text", "audio", "sound"), LARGE["image"])
+SOUNDS = ("generated.wav", "continued.wav")  # that its commands write
 HOSTILE = "\"\"\"'''\\\n{{ 7 * 7 }} {% raw %} `x` | <script>alert(1)</script>\x1b[31m\u202e # __import__('os')"
 
 
@@ -57,7 +59,8 @@ def test_every_command_of_the_readme_works_where_metagen_jax_cannot_be_imported(
 
 def test_its_own_tests_pass_and_none_is_skipped(project, request):
     out = results_of(project, request)["-m pytest test_project.py"].out
-    count = {"image": 4, "cnn": 4, "vae": 6, "unet": 6, "text": 5, "labelled_text": 6, "audio": 5}[project.kind]
+    of_images = {"image": 4, "cnn": 4, "vae": 6, "unet": 6}
+    count = (of_images | {"text": 5, "labelled_text": 6, "audio": 5, "sound": 8})[project.kind]
     assert re.search(rf"^=* ?{count} passed in", out, re.M), out
 
 
@@ -281,6 +284,50 @@ def test_wrong_input_to_the_project_for_recordings_is_one_message_with_code_2(au
     assert result.out == ""
 
 
+def test_sound_is_made_up_by_its_seed_and_as_long_as_asked_for(sound_results, sound_project):
+    outside = sound_project.folder.parent
+    one, again, other = ((outside / f"{name}.wav").read_bytes() for name in ("one", "again", "other"))
+    assert one == again != other
+    assert len(read_clip(outside / "one.wav", 8000, None)) == 13 * 64  # whole frames
+    assert len(read_clip(sound_project.folder / "generated.wav", 8000, None)) == 4 * 63 * 64 + 3 * 2000
+
+
+def test_a_recording_is_converted_and_comes_back_with_its_continuation(sound_results, sound_project):
+    assert sound_results["converted"].err == "../fine.wav: converted from 16000 samples a second to 8000\n"
+    outside = sound_project.folder.parent
+    heard, continued = (read_clip(outside / f"{name}.wav", 8000, None) for name in ("fine", "continued"))
+    assert (continued[: len(heard)] == heard).all()
+    assert len(continued) == len(heard) + 13 * 64
+
+
+def test_its_codec_is_that_of_the_package_byte_by_byte(sound_results, sound_project):
+    dataset = sound_project.prepared.dataset
+    assert sound_results["encode"].code == 0, sound_results["encode"]
+    assert (sound_project.folder / "codec.py").read_bytes() == Path(codec.__file__).read_bytes()
+    tokens = codec.encode(codec.measure(dataset.examples, dataset.sample_rate), dataset.codebooks)
+    with np.load(sound_project.folder.parent / "encoded.npz") as encoded:
+        assert encoded["tokens"].tobytes() == tokens.tobytes()
+        levels = codec.decode(tokens[:1], dataset.codebooks)[0]
+        assert encoded["sound"].tobytes() == codec.synthesise(levels, dataset.sample_rate).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("cut", "../cut.wav: cannot be read as WAV (it is cut short)"),
+        ("missing", "missing.wav: cannot be read as WAV (No such file or directory)"),
+        ("over itself", "is the recording itself"),
+        ("none", "--samples has to be 1 or more"),
+        ("nowhere", "nowhere/one.wav: cannot be written (No such file or directory)"),
+    ],
+)
+def test_wrong_input_to_the_project_that_makes_up_sound_is_one_message_with_code_2(sound_results, command, says):
+    result = sound_results[command]
+    assert result.code == 2
+    assert says in result.err
+    assert result.out == ""
+
+
 @pytest.mark.parametrize(
     ("command", "says"), [("foreign", "['#', 'ß']"), ("empty", "--prompt is empty"), ("cold", "0 or more")]
 )
@@ -348,7 +395,7 @@ def test_its_code_passes_ruff_with_the_default_settings(project, tmp_path, choic
 
 def test_code_does_not_depend_on_what_a_user_wrote(project, tmp_path):
     dataset = dataclasses.replace(project.prepared.dataset, name=HOSTILE, notes=(HOSTILE,))
-    if not isinstance(dataset, TextDataset | UnlabelledImageDataset):
+    if not isinstance(dataset, TextDataset | AudioTokenDataset | UnlabelledImageDataset):
         dataset = dataclasses.replace(dataset, class_names=tuple(f"{HOSTILE}{i}" for i in range(dataset.num_classes)))
     facts = dataclasses.replace(
         project.facts, description=HOSTILE, domain=HOSTILE, samples=((HOSTILE, HOSTILE), ("```", "~~~"))
@@ -356,7 +403,7 @@ def test_code_does_not_depend_on_what_a_user_wrote(project, tmp_path):
     hostile = contents(project.write(tmp_path / "hostile", dataset=dataset, facts=facts))
     harmless = contents(project.write(tmp_path / "harmless"))
     code = [name for name in harmless if name.endswith((".py", "requirements.txt", ".toml"))]
-    assert len(code) == 9
+    assert len(code) == 9 + (project.kind == "sound")
     assert {name: hostile[name] for name in code} == {name: harmless[name] for name in code}
     documents = {name: hostile[name].decode() for name in ("README.md", "MODEL_CARD.md")}
     for name, text in documents.items():
@@ -394,7 +441,15 @@ def test_large_data_stays_where_it_is_and_the_project_says_what_to_do(project, t
 def test_every_file_is_explained_in_the_readme(project):
     readme = (project.folder / "README.md").read_text()
     for path in project.folder.iterdir():
-        if path.name not in ("README.md", "retrained", "fresh", "__pycache__", "reconstruction.png", "samples.png"):
+        if path.name not in (
+            "README.md",
+            "retrained",
+            "fresh",
+            "__pycache__",
+            "reconstruction.png",
+            "samples.png",
+            *SOUNDS,
+        ):
             assert f"`{path.name}{'/' if path.is_dir() else ''}`" in readme
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from metagen_jax.data import TextDataset, UnlabelledImageDataset
+from metagen_jax.data import AudioTokenDataset, TextDataset, UnlabelledImageDataset
 from metagen_jax.synth import codegen, documents
 from metagen_jax.synth.architecture import Blueprint
 from tests.synth.conftest import QUICK, Result, read_me, run_all
@@ -24,6 +24,7 @@ from tests.synth.targets import (
     labelled_text_target,
     resnet_sizes,
     resnet_target,
+    sound_target,
     text_target,
     unet_target,
     vae_target,
@@ -39,6 +40,7 @@ KINDS = {
     "unet": unet_target,
     "labelled_text": labelled_text_target,
     "audio": audio_target,
+    "sound": sound_target,
 }
 VARIANTS = [  # norm, activation, label smoothing, augmentation, schedule, precision
     ("rms", "gelu", 0.0, "none", "cosine", "float32"),
@@ -289,7 +291,7 @@ def test_every_command_of_the_readme_works_where_metagen_jax_cannot_be_imported(
     assert len(expected) == 11
     for name in ("alone", "parts"):
         np.testing.assert_allclose([*losses(results[name].out).values()], [*expected.values()], atol=1e-4)
-    if written.kind != "text":  # of which only some windows are looked at in training
+    if written.kind not in ("text", "sound"):  # of which only some windows are looked at in training
         in_training = float(re.search(r"step +20: loss ([\d.]+)", train.out).group(1))
         evaluated = float(
             re.search(r"validation: loss (\S+)", results["evaluate.py --run trial --mesh 2,2,2"].out).group(1)
@@ -390,7 +392,7 @@ def varied(written: Written, choices: tuple, sizes: dict[str, int] | None) -> di
         training = dataclasses.replace(
             scale.training,
             label_smoothing=smoothing,
-            augmentation="none" if written.kind in ("text", "labelled_text", "audio") else augmentation,
+            augmentation="none" if written.kind in ("text", "labelled_text", "audio", "sound") else augmentation,
             schedule=schedule,
             precision=precision,
         )
@@ -425,12 +427,12 @@ def test_its_model_has_the_text_of_the_prototypes_but_for_the_sizes(written):
 def test_text_that_a_user_wrote_stays_out_of_the_code(written, tmp_path):
     target = written.target
     dataset = dataclasses.replace(target.dataset, name=HOSTILE)
-    if not isinstance(dataset, TextDataset | UnlabelledImageDataset):
+    if not isinstance(dataset, TextDataset | AudioTokenDataset | UnlabelledImageDataset):
         dataset = dataclasses.replace(dataset, class_names=tuple(f"{HOSTILE}{i}" for i in range(dataset.num_classes)))
     facts = dataclasses.replace(target.facts, description=HOSTILE)
     hostile = contents(target.write(tmp_path / "winner", dataset=dataset, facts=facts))
     code = {name for name in hostile if name.endswith((".py", "requirements.txt", ".toml"))}
-    assert len(code) == 15
+    assert len(code) == 15 + (written.kind == "sound")
     assert {name: hostile[name] for name in code} == {name: (written.folder / name).read_bytes() for name in code}
     assert "<script>" not in hostile["README.md"].decode()
     assert r"{{ 7 \* 7 }}" in hostile["README.md"].decode()
@@ -462,7 +464,7 @@ def test_the_readme_gives_the_numbers(written):
     assert "loss 1.2500, accuracy 0.5000" in readme
     for axis, factor in facts.factors.items():
         assert re.search(rf"\| `{axis}`: .* \| {factor:g} \|$", readme, re.M)
-    assert ("keys and values" in readme) == (written.kind == "text")
+    assert ("keys and values" in readme) == (written.kind in ("text", "sound"))
 
 
 def test_a_target_that_reads_the_data_of_its_prototype_is_trained_on_it(text, tmp_path):

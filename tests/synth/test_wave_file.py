@@ -20,7 +20,8 @@ CONFIG = types.SimpleNamespace(sample_rate=8000, clip_length=4000)
 def project() -> types.ModuleType:
     module = types.ModuleType("data")
     vars(module).update(math=math, wave=wave, np=np, resample_poly=resample_poly)
-    exec(codegen.render("fragments/data/wave_file.py.j2", {}), vars(module))
+    for name in ("wave_file", "wave_clip"):
+        exec(codegen.render(f"fragments/data/{name}.py.j2", {}), vars(module))
     return module
 
 

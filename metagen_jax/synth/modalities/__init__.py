@@ -7,6 +7,7 @@ from metagen_jax.errors import ExtensionError, did_you_mean
 from metagen_jax.spec import ModelSpec
 from metagen_jax.spec.tasks import task_of
 from metagen_jax.synth.modalities.audio_classification import AudioClassification
+from metagen_jax.synth.modalities.audio_generation import AudioGeneration
 from metagen_jax.synth.modalities.base import (
     HYPERPARAMETER,
     SIZE,
@@ -30,6 +31,7 @@ MODALITIES: list[Modality] = [
     TextClassification(),
     AudioClassification(),
     TextGeneration(),
+    AudioGeneration(),
 ]
 
 NEEDED_DIMENSIONS = {  # which the rendering of every model and the optimiser read

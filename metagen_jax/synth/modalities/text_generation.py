@@ -1,92 +1,26 @@
 """Text in, its continuation out."""
 
-import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
-
-import numpy as np
 
 from metagen_jax.data import TextDataset, bigram_bits_per_character
-from metagen_jax.errors import DataError
 from metagen_jax.spec import ModelSpec
-from metagen_jax.synth.modalities.base import Array, Dataset, Dimension, Family, Field, Modality
-from metagen_jax.synth.modalities.transformer import ANCHORS, BLOCK_FRAGMENTS, DIMENSIONS, PARALLEL, PARAMETER, WIDTH
-
-DECODER_TRANSFORMER = Family(
-    name="decoder_transformer",
-    title="decoder-only transformer",
-    model_class="DecoderTransformer",
-    dimensions=DIMENSIONS,
-    fragments=(*BLOCK_FRAGMENTS, "fragments/embeddings/token.py.j2", "fragments/decoders/decoder_transformer.py.j2"),
-    width=WIDTH,
-    parameter=PARAMETER,
-    parallel=PARALLEL,
-    anchors=ANCHORS,
-    causal=True,
-)
+from metagen_jax.synth.modalities.base import Dataset, Field
+from metagen_jax.synth.modalities.token_generation import TokenGeneration
 
 
-class TextGeneration(Modality):
+class TextGeneration(TokenGeneration):
     """Continues a text, character by character."""
 
     name = "text_generation"
     inputs = ("text",)
     outputs = ("text",)
-    task_type = "generation"
-    families: ClassVar = {"decoder_transformer": DECODER_TRANSFORMER}
-    recipe_fragments = (
-        "fragments/training/optimizer.py.j2",
-        "fragments/losses/language_model.py.j2",
-        "fragments/data/text_batches.py.j2",
-    )
-    evaluation_batch_size = 32
     try_it = 'python infer.py --prompt "In the"'
-    search_examples = 128  # windows; the finalists are scored on all of them
+    token = "character"
+    bits = "bits_per_character"
 
     def fixed_fields(self, spec: ModelSpec, dataset: Dataset) -> tuple[Field, ...]:
         assert isinstance(dataset, TextDataset)
-        context = spec.constraints.context_window
-        assert context is not None
-        for split in ("train", "validation", "test"):
-            length = len(getattr(dataset, split))
-            if length <= context:
-                raise DataError(
-                    f"{dataset.name}: the {split} split has {length} characters, "
-                    f"which is not more than constraints.context_window = {context}.\n"
-                    "  Use a longer text or a shorter context window."
-                )
-        return (
-            Field("vocabulary", len(dataset.vocabulary), "different characters"),
-            Field("context", context, "characters that it can look at"),
-        )
-
-    def dimensions(self, family: Family, spec: ModelSpec, fixed: Mapping[str, int]) -> tuple[Dimension, ...]:
-        return family.dimensions
-
-    def default_structure(self, family: Family, fixed: Mapping[str, int], dimension: Dimension) -> tuple[Any, ...]:
-        return dimension.values
-
-    def abstract_batch(self, fixed: Mapping[str, int], batch_size: int) -> tuple[Array, ...]:
-        window = Array((batch_size, fixed["context"]), np.dtype(np.int32))
-        return window, window
-
-    def abstract_example(self, fixed: Mapping[str, int]) -> tuple[Array, ...]:
-        return (Array((1, fixed["context"]), np.dtype(np.int32)),)
-
-    def train_arrays(self, dataset: Dataset) -> tuple[np.ndarray, ...]:
-        assert isinstance(dataset, TextDataset)
-        return (dataset.train,)
-
-    def evaluation_arrays(self, dataset: Dataset, split: str, fixed: Mapping[str, int]) -> tuple[np.ndarray, ...]:
-        tokens, context = getattr(dataset, split), fixed["context"]
-        count = (len(tokens) - 1) // context
-        inputs = tokens[: count * context].reshape(count, context).astype(np.int32)
-        targets = tokens[1 : count * context + 1].reshape(count, context).astype(np.int32)
-        return inputs, targets
-
-    def metrics(self, scores: Mapping[str, float]) -> dict[str, float]:
-        loss, accuracy = scores["loss"], scores["accuracy"]
-        return {"loss": loss, "bits_per_character": loss / math.log(2), "accuracy": accuracy}
+        return self.token_fields(spec, dataset, len(dataset.vocabulary))
 
     def baselines(self, dataset: Dataset, sizes: Mapping[str, int]) -> dict[str, dict[str, float]]:
         assert isinstance(dataset, TextDataset)
