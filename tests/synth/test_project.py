@@ -90,7 +90,9 @@ def test_evaluate_gives_the_same_scores_as_the_modality_would(project, request):
     if project.kind == "unet":
         (source,) = space.sources.values()
         scores = codegen.load_module(source).score_fn(project.model, inputs, targets, *more)
-        assert float(re.search(r"test: loss (\S+)", out).group(1)) == pytest.approx(float(scores["loss"].mean()), abs=1e-4)
+        assert float(re.search(r"test: loss (\S+)", out).group(1)) == pytest.approx(
+            float(scores["loss"].mean()), abs=1e-4
+        )
         return
     if project.kind == "vae":
         errors = np.asarray(jax.jit(project.model)(inputs / np.float32(255))) - inputs / 255
