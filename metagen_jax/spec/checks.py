@@ -12,18 +12,19 @@ from metagen_jax.spec.tasks import (
     EMBEDDED_SOURCES,
     FORMATS,
     FORMATS_OF_SUFFIX,
-    KEYS_OF_DATA,
     TaskKind,
+    arrow,
     directions,
     folder_format_of,
     formats_of,
+    keys_of_some_data,
     quality_objectives,
     task_of,
     words_with_key,
     works_today,
 )
 
-ONLY_FOR_PATH = ("format", *sum(KEYS_OF_DATA.values(), ()), "validation_fraction", "test_fraction")
+ONLY_FOR_PATH = ("format", *keys_of_some_data(), "validation_fraction", "test_fraction")
 
 
 def inferred_format(path: str, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> str | None:
@@ -44,10 +45,10 @@ def inferred_format(path: str, inputs: tuple[str, ...], outputs: tuple[str, ...]
 def check_modality(spec: SpecFile) -> Iterator[Problem]:
     task = _task(spec)
     if task is None:
-        problem = f"{' + '.join(spec.modality.inputs)} -> {' + '.join(spec.modality.outputs)} is not supported yet"
+        problem = f"{arrow(spec.modality.inputs, spec.modality.outputs)} is not supported yet"
         yield Problem(("modality",), problem, works_today())
     elif task.type != spec.task.type:
-        problem = f"'{spec.task.type}' does not go with {' + '.join(task.inputs)} -> {' + '.join(task.outputs)}"
+        problem = f"'{spec.task.type}' does not go with {arrow(task.inputs, task.outputs)}"
         yield Problem(("task", "type"), problem, f"Write {task.type}, or change modality. {works_today()}")
 
 
@@ -89,7 +90,7 @@ def check_data_modality(spec: SpecFile) -> Iterator[Problem]:
     data, task = spec.data, _task(spec)
     if task is None:
         return  # no data would do, which `check_modality` says
-    asked = f"modality is {' + '.join(task.inputs)} -> {' + '.join(task.outputs)}, which takes {task.contents}"
+    asked = f"modality is {arrow(task.inputs, task.outputs)}, which takes {task.contents}"
     held = EMBEDDED_SOURCES[data.source].contents if data.source is not None else None
     if held is not None and data.path is None and held != task.contents:
         fitting = [name for name, source in EMBEDDED_SOURCES.items() if source.contents == task.contents]
@@ -110,7 +111,7 @@ def check_data_modality(spec: SpecFile) -> Iterator[Problem]:
 def check_keys_of_modality(spec: SpecFile) -> Iterator[Problem]:
     if spec.data.source is not None:
         return
-    for name in dict.fromkeys(sum(KEYS_OF_DATA.values(), ())):
+    for name in keys_of_some_data():
         owners = words_with_key(name)
         if name in spec.data.model_fields_set and not set(owners) & set(_words(spec)):
             problem = f"{getattr(spec.data, name)} has no meaning without {' or '.join(owners)} in modality"
@@ -162,7 +163,7 @@ def check_target(spec: SpecFile) -> Iterator[Problem]:
     ):
         value = getattr(spec.target, name)
         if value is not None and needs not in (*inputs, *outputs):
-            problem = f"{value} has no meaning for {' + '.join(inputs)} -> {' + '.join(outputs)}"
+            problem = f"{value} has no meaning for {arrow(inputs, outputs)}"
             yield Problem(("target", name), problem, "Remove the line.")
 
 

@@ -15,7 +15,7 @@ from metagen_jax.spec.checks import CHECKS, inferred_format
 from metagen_jax.spec.devices import memory_of
 from metagen_jax.spec.locations import Locations, Path, Problem, dotted, named_override, show
 from metagen_jax.spec.schema import DEFAULT_CONTEXT_WINDOW, SpecFile, section_of, walk_keys
-from metagen_jax.spec.tasks import directions, task_of
+from metagen_jax.spec.tasks import TaskKind, directions, task_of
 from metagen_jax.spec.yaml_source import Source, flow, parse, read_text
 
 MAX_SHOWN = 25  # problems listed in one error
@@ -192,7 +192,7 @@ def _resolve(spec: SpecFile, file: str, locations: Locations) -> plain.ModelSpec
         modality=plain.Modality(spec.modality.inputs, spec.modality.outputs),
         task=plain.Task(spec.task.type, spec.task.domain, spec.task.num_classes),
         data=_resolve_data(spec, file),
-        constraints=_resolve_constraints(spec),
+        constraints=_resolve_constraints(spec, task),
         target=plain.Target(**spec.target.model_dump()),
         training=plain.Training(**training),
         architecture=plain.Architecture(
@@ -230,10 +230,9 @@ def _resolve_data(spec: SpecFile, file: str) -> plain.DataSpec:
     return plain.DataSpec(written_path=path, **written)
 
 
-def _resolve_constraints(spec: SpecFile) -> plain.Constraints:
+def _resolve_constraints(spec: SpecFile, task: TaskKind) -> plain.Constraints:
     limits = spec.constraints
-    task = task_of(spec.modality.inputs, spec.modality.outputs)
-    window = limits.context_window or (DEFAULT_CONTEXT_WINDOW if task and task.has_context else None)
+    window = limits.context_window or (DEFAULT_CONTEXT_WINDOW if task.has_context else None)
     return plain.Constraints(
         min_params=limits.parameter_budget.min,
         max_params=limits.parameter_budget.max,

@@ -51,7 +51,7 @@ class TaskKind:
           >>> task_of(("image",), ("label",)).name
           'image -> label (classification)'
         """
-        return f"{' + '.join(self.inputs)} -> {' + '.join(self.outputs)} ({self.type})"
+        return f"{arrow(self.inputs, self.outputs)} ({self.type})"
 
     @property
     def has_context(self) -> bool:
@@ -212,7 +212,7 @@ def register_keys_of_data(word: str, names: Iterable[str]) -> None:
     Raises:
       ExtensionError: no task has the word, it has keys already, or there is no such key.
     """
-    words, known = {word for task in TASKS for word in task.words}, set(sum(KEYS_OF_DATA.values(), ()))
+    words, known = {word for task in TASKS for word in task.words}, keys_of_some_data()
     names = tuple(names)
     if word not in words:
         raise ExtensionError(f"no task has the word '{word}'\n  {did_you_mean(word, words)} Register its task first.")
@@ -222,6 +222,11 @@ def register_keys_of_data(word: str, names: Iterable[str]) -> None:
         if name not in known:
             raise ExtensionError(f"'{name}' is no key that belongs to some data only\n  {did_you_mean(name, known)}")
     KEYS_OF_DATA[word] = names
+
+
+def keys_of_some_data() -> tuple[str, ...]:
+    """The keys of data that only some words of a modality have."""
+    return _distinct(name for names in KEYS_OF_DATA.values() for name in names)
 
 
 def words_with_key(name: str) -> tuple[str, ...]:
@@ -244,6 +249,16 @@ def task_of(inputs: Iterable[str], outputs: Iterable[str]) -> TaskKind | None:
     """
     wanted = tuple(inputs), tuple(outputs)
     return next((task for task in TASKS if wanted == (task.inputs, task.outputs)), None)
+
+
+def arrow(inputs: Iterable[str], outputs: Iterable[str]) -> str:
+    """What goes in and what comes out, as messages have it.
+
+    Examples:
+      >>> arrow(["image", "text"], ["label"])
+      'image + text -> label'
+    """
+    return f"{' + '.join(inputs)} -> {' + '.join(outputs)}"
 
 
 def works_today() -> str:

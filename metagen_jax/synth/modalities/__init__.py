@@ -5,7 +5,7 @@ Extensions call `register_modality`, or `register_family` for a family of a moda
 
 from metagen_jax.errors import ExtensionError, did_you_mean
 from metagen_jax.spec import ModelSpec
-from metagen_jax.spec.tasks import task_of
+from metagen_jax.spec.tasks import arrow, task_of
 from metagen_jax.synth.modalities.audio_classification import AudioClassification
 from metagen_jax.synth.modalities.audio_generation import AudioGeneration
 from metagen_jax.synth.modalities.base import (
@@ -71,12 +71,13 @@ def register_modality(modality: Modality) -> None:
         raise ExtensionError(f"{type(modality).__name__} does not say {', '.join(missing)}\n  Set it in the class.")
     task = task_of(modality.inputs, modality.outputs)
     if task is None or task.type != modality.task_type:
-        wanted = f"{' + '.join(modality.inputs)} -> {' + '.join(modality.outputs)} ({modality.task_type})"
+        wanted = f"{arrow(modality.inputs, modality.outputs)} ({modality.task_type})"
         raise ExtensionError(f"there is no task {wanted} for '{modality.name}'\n  Call register_task first.")
     for other in MODALITIES:
-        if other.name == modality.name or task_of(other.inputs, other.outputs) == task:
+        words = other.inputs, other.outputs
+        if other.name == modality.name or words == (modality.inputs, modality.outputs):
             raise ExtensionError(
-                f"'{other.name}' handles {task_of(other.inputs, other.outputs).name} already\n"  # type: ignore[union-attr]
+                f"'{other.name}' handles {arrow(*words)} ({other.task_type}) already\n"
                 "  Give yours another name and a task of its own, or add a family with register_family."
             )
     if not modality.families:
