@@ -1,88 +1,51 @@
 """Which labels the winner takes for which, counted on the test data."""
 
 import csv
-import functools
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 
-from metagen_jax.data import AudioDataset, Dataset, DrawnImageDataset, ImageDataset, LabelledTextDataset
+from metagen_jax.automl.questions import questions
+from metagen_jax.data import Dataset
 
 CONFUSION = "confusion.csv"  # in a run's folder, where labels come out
 BATCH_SIZE = 64
 
 
-class Questions(NamedTuple):
-    """What a model reads of each test example, first axis: examples, and the right label of each."""
-
-    inputs: np.ndarray
-    labels: np.ndarray
-    class_names: tuple[str, ...]
-
-
-@functools.singledispatch
-def questions(dataset: Dataset, model: Any) -> Questions | None:
-    """What is asked of a model that answers with labels; None where others come out."""
-    return None
-
-
-@questions.register
-def _(dataset: ImageDataset, model: Any) -> Questions | None:
-    return Questions(dataset.test.images / np.float32(255), dataset.test.labels, dataset.class_names)
-
-
-@questions.register
-def _(dataset: DrawnImageDataset, model: Any) -> Questions | None:
-    return None  # labels go in
-
-
-@questions.register
-def _(dataset: AudioDataset, model: Any) -> Questions | None:
-    return Questions(dataset.test.audio / np.float32(32768), dataset.test.labels, dataset.class_names)
-
-
-@questions.register
-def _(dataset: LabelledTextDataset, model: Any) -> Questions | None:
-    context = model.embed.position.shape[0] * model.embed.stride
-    tokens = dataset.test.tokens[:, :context].astype(np.int32)
-    return Questions(tokens, dataset.test.labels, dataset.class_names)
-
-
-def confusion_counts(
-    answer: Callable[[np.ndarray], Any], inputs: np.ndarray, labels: np.ndarray, num_classes: int
-) -> np.ndarray:
+def confusion_counts(labels: np.ndarray, given: np.ndarray, num_classes: int) -> np.ndarray:
     """How often an example of a label was given each label.
 
     Args:
-      answer: logits `(B, num_classes)` of a batch of inputs.
-      inputs: `(N, ...)`.
       labels: `(N,)`, the right ones.
+      given: `(N,)`, what the model answers.
       num_classes: how many labels there are.
     Returns:
       `(num_classes, num_classes)` counts: row the right label, column the one that is given.
 
     Examples:
-      >>> confusion_counts(lambda batch: batch, np.eye(3)[[0, 1, 1]], np.array([0, 1, 2]), 3).tolist()
+      >>> confusion_counts(np.array([0, 1, 2]), np.array([0, 1, 1]), 3).tolist()
       [[1, 0, 0], [0, 1, 0], [0, 1, 0]]
     """
-    parts = [inputs[start : start + BATCH_SIZE] for start in range(0, len(inputs), BATCH_SIZE)]
-    given = np.concatenate([np.asarray(answer(part)).argmax(-1) for part in parts])
     counts = np.zeros((num_classes, num_classes), np.int64)
     np.add.at(counts, (labels, given), 1)
     return counts
 
 
-def write_confusion(folder: Path, model: Any, dataset: Dataset) -> None:
+def write_confusion(dataset: Dataset, model: Any, folder: Path) -> None:
     """Leaves the counts as `confusion.csv` in a run's folder, a row for each right label, if labels come out."""
-    asked = questions(dataset, model)
-    if asked is not None:
-        names = asked.class_names
-        counts = confusion_counts(jax.jit(model), asked.inputs, asked.labels, len(names))
-        with (folder / CONFUSION).open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([["label", *names], *([n, *row] for n, row in zip(names, counts, strict=True))])
+    first = questions(dataset, model, slice(1))
+    if first is None:
+        return
+    answer, names = jax.jit(model), first.class_names
+    counts = np.zeros((len(names), len(names)), np.int64)
+    for start in range(0, len(dataset.test), BATCH_SIZE):
+        asked = questions(dataset, model, slice(start, start + BATCH_SIZE))
+        assert asked is not None
+        counts += confusion_counts(asked.labels, np.asarray(answer(asked.inputs)).argmax(-1), len(names))
+    with (folder / CONFUSION).open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["label", *names], *([n, *row] for n, row in zip(names, counts, strict=True))])
 
 
 def read_confusion(path: Path) -> tuple[list[str], np.ndarray]:

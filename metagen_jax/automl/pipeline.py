@@ -218,7 +218,7 @@ class _Runner:
         if self._spec.outputs.figures:
             model = self._model(final, weights[position])
             write_pictures(self._dataset, model, self._folder.path, self._spec.seed)
-            write_confusion(self._folder.path, model, self._dataset)
+            write_confusion(self._dataset, model, self._folder.path)
         result = self._result(searched, front, winner, final, finalists, test, baselines, difference)
         if over:
             result["over_time_limit"] = [_summary(candidate) for candidate in over]

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from metagen_jax.automl.questions import Which, questions
 from metagen_jax.data import (
     AudioDataset,
     AudioTokenDataset,
@@ -48,8 +49,7 @@ def answers_of(dataset: Dataset, model: nnx.Module, count: int, seed: int) -> tu
 
 @answers_of.register
 def _(dataset: ImageDataset, model: nnx.Module, count: int, seed: int) -> tuple[tuple[str, str], ...]:
-    logits = np.asarray(jax.jit(model)(dataset.test.images[:count] / np.float32(255)))
-    return named_answers(dataset, logits, "image")
+    return named_answers(dataset, model, count, "image")
 
 
 @answers_of.register
@@ -64,17 +64,24 @@ def _(dataset: AudioTokenDataset, model: nnx.Module, count: int, seed: int) -> t
 
 @answers_of.register
 def _(dataset: AudioDataset, model: nnx.Module, count: int, seed: int) -> tuple[tuple[str, str], ...]:
-    logits = np.asarray(jax.jit(model)(dataset.test.audio[:count] / np.float32(32768)))
-    return named_answers(dataset, logits, "clip")
+    return named_answers(dataset, model, count, "clip")
 
 
-def named_answers(dataset: ImageDataset | AudioDataset, logits: np.ndarray, one: str) -> tuple[tuple[str, str], ...]:
-    """The right label and the likeliest one of the first test examples."""
-    truth = [dataset.class_names[label] for label in dataset.test.labels[: len(logits)]]
-    answers = [dataset.class_names[label] for label in logits.argmax(-1)]
+def named_answers(dataset: Dataset, model: nnx.Module, count: int, one: str) -> tuple[tuple[str, str], ...]:
+    """The right label and the likeliest one of the first test examples of a dataset that `questions` knows."""
+    truth, answers = _labels(dataset, model, slice(count))
     return tuple(
         (f"test {one} {i}: {true}", answer) for i, (true, answer) in enumerate(zip(truth, answers, strict=True))
     )
+
+
+def _labels(dataset: Dataset, model: nnx.Module, which: Which) -> tuple[list[str], list[str]]:
+    """The names of the right labels and of the likeliest ones."""
+    asked = questions(dataset, model, which)
+    assert asked is not None
+    likeliest = np.asarray(jax.jit(model)(asked.inputs)).argmax(-1)
+    right, given = ([asked.class_names[label] for label in labels] for labels in (asked.labels, likeliest))
+    return right, given
 
 
 @answers_of.register
@@ -87,12 +94,9 @@ def _(dataset: UnlabelledImageDataset, model: nnx.Module, count: int, seed: int)
 @answers_of.register
 def _(dataset: LabelledTextDataset, model: Any, count: int, seed: int) -> tuple[tuple[str, str], ...]:
     few = np.linspace(0, len(dataset.test) - 1, min(count, len(dataset.test))).astype(int)  # neighbours are alike
-    context = model.embed.position.shape[0] * model.embed.stride
-    logits = np.asarray(jax.jit(model)(dataset.test.tokens[few, :context].astype(np.int32)))
     texts = [decode_padded(tokens, dataset.vocabulary) for tokens in dataset.test.tokens[few]]
-    names = np.array(dataset.class_names)
-    pairs = zip(names[logits.argmax(-1)], names[dataset.test.labels[few]], strict=True)
-    answers = [f"{answer} (right)" if answer == true else f"{answer} (it is {true})" for answer, true in pairs]
+    pairs = zip(*_labels(dataset, model, few), strict=True)
+    answers = [f"{answer} (right)" if answer == true else f"{answer} (it is {true})" for true, answer in pairs]
     return tuple(zip(texts, answers, strict=True))
 
 

@@ -6,10 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
-import numpy as np
-
-from metagen_jax.automl.confusion import Questions, questions
+from metagen_jax.automl.questions import Questions, Which, questions
 from metagen_jax.automl.samples import answers_of, named_answers
 from metagen_jax.synth.documents import data_card, example_counts, write_json, write_labels, write_meaning, write_text
 from metagen_jax.synth.markdown import inline
@@ -63,11 +60,10 @@ def _(dataset: TableDataset, lengths: Mapping[str, int], samples: tuple[tuple[st
 
 
 @questions.register
-def _(dataset: TableDataset, model: Any) -> Questions:
-    return Questions(dataset.standardised("test"), dataset.test.labels, dataset.class_names)
+def _(dataset: TableDataset, model: Any, which: Which) -> Questions:
+    return Questions(dataset.standardised("test")[which], dataset.test.labels[which], dataset.class_names)
 
 
 @answers_of.register
 def _(dataset: TableDataset, model: Any, count: int, seed: int) -> tuple[tuple[str, str], ...]:
-    logits = np.asarray(jax.jit(model)(dataset.standardised("test")[:count]))
-    return named_answers(dataset, logits, "row")
+    return named_answers(dataset, model, count, "row")
