@@ -5,13 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from metagen_jax.automl.run_folder import RunFolder
+from metagen_jax.automl.run_folder import SURROUNDINGS, RunFolder
 from metagen_jax.automl.stopwatch import read_latency
 from metagen_jax.errors import OutputError
 from metagen_jax.population.plan import Plan, read_plan
 from metagen_jax.synth.costs import Predictor
-
-SURROUNDINGS = ("backend", "host_devices", "versions", "extensions")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -48,6 +48,9 @@ def write_text(path: Path, text: str) -> None:
     part.replace(path)
 
 
+SURROUNDINGS = ("backend", "host_devices", "versions", "extensions")  # what `surroundings` names
+
+
 def surroundings() -> dict[str, Any]:
     """What the bits of a run depend on besides its spec; extensions only where some have been loaded."""
     extensions = dict(loaded_extensions())
