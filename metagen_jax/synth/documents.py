@@ -37,12 +37,8 @@ PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "numpy")
 PICTURE_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # what PIL calls an image of so many channels
 EXAMPLE_TEXT = "example.txt"
 EXAMPLE_WAVE = "example.wav"
-LOSS_TITLES = {
-    "cross_entropy": "loss in nats",
-    "elbo": "loss in nats",
-    "denoising": "loss: mean squared error of velocities",
-}
 LOSSES_IN_NATS = ("cross_entropy", "elbo")
+LOSS_TITLES = dict.fromkeys(LOSSES_IN_NATS, "loss in nats") | {"denoising": "loss: mean squared error of velocities"}
 METRIC_TITLES = {
     "accuracy": "accuracy (higher is better)",
     "bits_per_character": "bits per character (lower is better)",

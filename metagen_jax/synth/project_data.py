@@ -50,19 +50,12 @@ def data_context(dataset: Dataset, lengths: Mapping[str, int], samples: Samples)
 
 @data_context.register
 def _(dataset: ImageDataset, lengths: Mapping[str, int], samples: Samples) -> dict[str, Any]:
-    of_images = _image_context(dataset.train.images, samples)
+    of_images = _labelled_image_context(dataset, samples)
     example = of_images["example_file"]
     return {
         **of_images,
-        "train_arguments": "images, labels",
-        "train_values": "*train_data",
         "examples_function": "",
         "infer_command": f"python infer.py {example}",
-        "data_arrays": "train_images and train_labels, the same for validation and test, and class_names",
-        "data_card": data_card(
-            dataset,
-            f"{_image_counts(dataset)} Labels: {listed_classes(dataset.class_names)}.",
-        ),
         "intended": (
             "For naming what an image of this kind shows, for learning how such a network works, and as a starting "
             "point for other data. Not for decisions about people, health or safety."
@@ -79,18 +72,14 @@ def _(dataset: ImageDataset, lengths: Mapping[str, int], samples: Samples) -> di
 
 @data_context.register
 def _(dataset: DrawnImageDataset, lengths: Mapping[str, int], samples: Samples) -> dict[str, Any]:
-    of_images = _image_context(dataset.train.images, samples)
+    of_images = _labelled_image_context(dataset, samples)
     return {
         **of_images,
         "ending": "npy" if of_images["array_input"] else "png",
         "num_labels": dataset.num_classes,
         "example_noun": "noisy image",
-        "train_arguments": "images, labels",
-        "train_values": "*train_data",
         "examples_function": "seeded",
         "infer_command": "python infer.py",
-        "data_arrays": "train_images and train_labels, the same for validation and test, and class_names",
-        "data_card": data_card(dataset, f"{_image_counts(dataset)} Labels: {listed_classes(dataset.class_names)}."),
         "intended": (
             "For drawing images like these, for learning how a diffusion model works, and as a starting point for other "
             "data. Not as a source of evidence: what it draws is made up."
@@ -126,6 +115,17 @@ def _(dataset: UnlabelledImageDataset, lengths: Mapping[str, int], samples: Samp
             "What it draws from random codes may come close to an image that it was trained on.",
         ],
         "data_files": [(example, "the first image of the test data, to try it with")],
+    }
+
+
+def _labelled_image_context(dataset: ImageDataset, samples: Samples) -> dict[str, Any]:
+    """What the templates read of images with labels, whichever of the two comes out."""
+    return {
+        **_image_context(dataset.train.images, samples),
+        "train_arguments": "images, labels",
+        "train_values": "*train_data",
+        "data_arrays": "train_images and train_labels, the same for validation and test, and class_names",
+        "data_card": data_card(dataset, f"{_image_counts(dataset)} Labels: {listed_classes(dataset.class_names)}."),
     }
 
 
