@@ -3,28 +3,27 @@
     python experiments/diffusion/run.py                 # runs specs/image_diffusion_pixel.yaml first
     python experiments/diffusion/run.py --run FOLDER    # a run that there is already
 
-Writes results.json and samples.png beside it; `python experiments/diffusion/page.py` makes README.md of them. The classifier is the network that `experiments/tasks/by_hand.yaml` has for
-`specs/image_cnn_classification.yaml`, trained on the same training images.
+Writes results.json and samples.png beside it; `python experiments/diffusion/page.py` makes README.md of them. The
+classifier is the network that `experiments/tasks/by_hand.yaml` has for `specs/image_cnn_classification.yaml`, trained on
+the same training images.
 """
 
 import argparse
 import json
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))  # wherever the script is started
 
 from experiments.provenance import provenance  # noqa: E402
+from experiments.tasks.run import BY_HAND, metagen  # noqa: E402
 
 HERE = Path(__file__).parent
 DIFFUSION, CLASSIFIER = ROOT / "specs/image_diffusion_pixel.yaml", ROOT / "specs/image_cnn_classification.yaml"
@@ -69,12 +68,11 @@ def main(arguments: list[str] | None = None) -> None:
 def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     run, seconds = options.run, None
     if run is None:
-        run, started = folder / "run", time.monotonic()
-        metagen("automl", "--spec", str(DIFFUSION), "--out", str(run))
-        seconds = round(time.monotonic() - started, 1)
-    hand = yaml.safe_load((ROOT / "experiments/tasks/by_hand.yaml").read_text(encoding="utf-8"))[CLASSIFIER.stem]
+        run = folder / "run"
+        seconds = round(metagen(["automl", "--spec", str(DIFFUSION)], run), 1)
     judge = folder / "judge"
-    metagen("synth", str(CLASSIFIER), "--out", str(judge), "--set", f"architecture.choices={json.dumps(hand)}")
+    by_hand = f"architecture.choices={json.dumps(BY_HAND[CLASSIFIER.stem])}"
+    metagen(["synth", str(CLASSIFIER), "--set", by_hand], judge)
     shutil.copy(run / "figures" / "pictures.png", options.results / "samples.png")
     recognised = {str(each): share_of_labels(folder, run, judge, options.samples, each) for each in GUIDANCES}
     winner, classifier = (json.loads((each / "result.json").read_text(encoding="utf-8")) for each in (run, judge))
@@ -100,12 +98,6 @@ def share_of_labels(folder: Path, run: Path, judge: Path, samples: int, guidance
     shares = (named == np.arange(len(named))[:, None]).mean(axis=1)
     print(f"guidance {guidance:g}: {shares.mean():.3f} recognised, by label {np.round(shares, 2).tolist()}", flush=True)
     return {"all": float(shares.mean()), "by_label": shares.tolist()}
-
-
-def metagen(*command: str) -> None:
-    environment = os.environ | {"JAX_ENABLE_COMPILATION_CACHE": "false"}  # all that is needed is compiled
-    program = [sys.executable, "-m", "metagen_jax", *command, "--quiet"]
-    subprocess.run(program, check=True, cwd=ROOT, env=environment)
 
 
 def in_project(run: Path, code: str, *arguments: object) -> None:

@@ -68,14 +68,20 @@ def total_steps(path: Path, overrides: list[str]) -> int:
     return spec.search.budget * spec.search.prototype_steps + spec.search.finalists * spec.training.steps
 
 
+def metagen(command: list[str], run: Path) -> float:
+    """Runs a command of metagen in a process of its own, into the folder `run`; returns its seconds."""
+    program = [sys.executable, "-m", "metagen_jax", *command, "--out", str(run), "--quiet"]
+    environment = os.environ | {"JAX_ENABLE_COMPILATION_CACHE": "false"}  # each compiles all that it needs
+    started = time.monotonic()
+    subprocess.run(program, check=True, cwd=ROOT, env=environment)
+    return time.monotonic() - started
+
+
 def measure(command: list[str]) -> dict[str, Any]:
-    """Runs a command of metagen in a process of its own."""
+    """What a command of metagen comes to."""
     with tempfile.TemporaryDirectory() as folder:
-        run, started = Path(folder) / "run", time.monotonic()
-        program = [sys.executable, "-m", "metagen_jax", *command, "--out", str(run), "--quiet"]
-        environment = os.environ | {"JAX_ENABLE_COMPILATION_CACHE": "false"}  # each compiles all that it needs
-        subprocess.run(program, check=True, cwd=ROOT, env=environment)
-        seconds = time.monotonic() - started
+        run = Path(folder) / "run"
+        seconds = metagen(command, run)
         result = json.loads((run / "result.json").read_text(encoding="utf-8"))
     winner = result["winner"]
     return {
