@@ -84,6 +84,21 @@ TINY = {
         "specs/audio_musicgen.yaml",
         [TINY_CHOICES, "constraints.context_window=64", *SHORT_TEXT, "data.max_examples=50"],
     ),
+    "video": (
+        "specs/video_classification.yaml",
+        [
+            "architecture.choices={patch_size: 14, d_model: [8, 12], space_layers: 1, time_layers: [1, 2], num_heads: 2, "
+            "head_dim: 4, d_ff: [16, 32]}",
+            "data.max_examples=500",
+            "search.budget=3",
+            "search.rounds=1",
+            "search.finalists=1",
+            "search.prototype_steps=12",
+            "training.steps=24",
+            "training.batch_size=8",
+            "outputs.samples=2",
+        ],
+    ),
     "labelled_text": (
         "specs/text_classification.yaml",
         [

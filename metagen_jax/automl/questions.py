@@ -5,7 +5,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metagen_jax.data import AudioDataset, Dataset, DrawnImageDataset, ImageDataset, LabelledTextDataset
+from metagen_jax.data import (
+    AudioDataset,
+    Dataset,
+    DrawnImageDataset,
+    ImageDataset,
+    LabelledTextDataset,
+    VideoDataset,
+)
 
 Which = slice | np.ndarray  # of the test examples: a range, or their numbers
 
@@ -37,6 +44,11 @@ def _(dataset: DrawnImageDataset, model: Any, which: Which) -> Questions | None:
 @questions.register
 def _(dataset: AudioDataset, model: Any, which: Which) -> Questions | None:
     return Questions(dataset.test.audio[which] / np.float32(32768), dataset.test.labels[which], dataset.class_names)
+
+
+@questions.register
+def _(dataset: VideoDataset, model: Any, which: Which) -> Questions | None:
+    return Questions(dataset.test.video[which] / np.float32(255), dataset.test.labels[which], dataset.class_names)
 
 
 @questions.register

@@ -19,6 +19,7 @@ from metagen_jax.data import (
     LabelledTextDataset,
     TextDataset,
     UnlabelledImageDataset,
+    VideoDataset,
     codec,
     decode,
     decode_padded,
@@ -64,6 +65,11 @@ def _(dataset: AudioTokenDataset, model: nnx.Module, count: int, seed: int) -> t
 
 @answers_of.register
 def _(dataset: AudioDataset, model: nnx.Module, count: int, seed: int) -> tuple[tuple[str, str], ...]:
+    return named_answers(dataset, model, count, "clip")
+
+
+@answers_of.register
+def _(dataset: VideoDataset, model: nnx.Module, count: int, seed: int) -> tuple[tuple[str, str], ...]:
     return named_answers(dataset, model, count, "clip")
 
 

@@ -6,6 +6,7 @@ from metagen_jax.data.baselines import (
     majority_accuracy,
     mean_image_mse,
     naive_bayes_accuracy,
+    nearest_clip_accuracy,
     nearest_spectrum_accuracy,
     pca_mse,
     unigram_bits_per_token,
@@ -24,6 +25,8 @@ from metagen_jax.data.datasets import (
     LabelledTextSplit,
     TextDataset,
     UnlabelledImageDataset,
+    VideoDataset,
+    VideoSplit,
 )
 from metagen_jax.data.export import save_npz, sha256
 from metagen_jax.data.loading import describe, load_dataset
@@ -41,6 +44,8 @@ __all__ = [
     "LabelledTextSplit",
     "TextDataset",
     "UnlabelledImageDataset",
+    "VideoDataset",
+    "VideoSplit",
     "bigram_bits_per_character",
     "decode",
     "decode_padded",
@@ -51,6 +56,7 @@ __all__ = [
     "majority_accuracy",
     "mean_image_mse",
     "naive_bayes_accuracy",
+    "nearest_clip_accuracy",
     "nearest_spectrum_accuracy",
     "pca_mse",
     "save_npz",

@@ -11,6 +11,7 @@ from metagen_jax.data.datasets import (
     LabelledTextSplit,
     TextDataset,
     UnlabelledImageDataset,
+    VideoDataset,
 )
 
 FRAME = 256  # samples, of which a spectrum is taken
@@ -152,12 +153,29 @@ def nearest_spectrum_accuracy(dataset: AudioDataset, split: str = "validation") 
     Returns:
       The share of right answers on the named split.
     """
-    spectra, labels = _mean_spectra(dataset.train.audio), dataset.train.labels
-    present = np.unique(labels)  # a class without training clips is never the answer
-    means = np.stack([spectra[labels == label].mean(axis=0) for label in present])  # (C, frequencies)
     scored = getattr(dataset, split)
+    means, present = _class_means(_mean_spectra(dataset.train.audio), dataset.train.labels)  # (C, frequencies)
     distances = ((_mean_spectra(scored.audio)[:, None] - means) ** 2).sum(axis=-1)  # (N, C)
     return float((present[distances.argmin(axis=1)] == scored.labels).mean())
+
+
+def nearest_clip_accuracy(dataset: VideoDataset, split: str = "validation") -> float:
+    """Answers with the class whose mean clip is nearest to a clip, by the squared differences of all of its pixels.
+
+    Returns:
+      The share of right answers on the named split.
+    """
+    scored = getattr(dataset, split)
+    means, present = _class_means(dataset.train.video.reshape(len(dataset.train), -1), dataset.train.labels)
+    clips = scored.video.reshape(len(scored), -1).astype(np.float64)  # (N, T H W C)
+    distances = (means**2).sum(axis=1) - 2 * clips @ means.T  # (N, C), less the square of the clip itself
+    return float((present[distances.argmin(axis=1)] == scored.labels).mean())
+
+
+def _class_means(examples: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The means of the rows of each class, `(C, D)`, and their labels; a class without examples is never the answer."""
+    present = np.unique(labels)
+    return np.stack([examples[labels == label].mean(axis=0) for label in present]), present
 
 
 def _mean_spectra(audio: np.ndarray) -> np.ndarray:

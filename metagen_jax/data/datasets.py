@@ -1,4 +1,4 @@
-"""What a loaded dataset is: three splits of images with or without labels, of texts or clips of sound with labels, of one text, or of sound as tokens."""
+"""What a loaded dataset is: three splits of images with or without labels, of texts, clips of sound or clips of video with labels, of one text, or of sound as tokens."""
 
 import dataclasses
 
@@ -199,6 +199,54 @@ class AudioDataset:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class VideoSplit:
+    """N labelled clips of video.
+
+    Attributes:
+      video: `(N, T, H, W, C)` uint8, T frames each, 0 is black.
+      labels: `(N,)` int32, positions in the dataset's `class_names`.
+    """
+
+    video: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class VideoDataset:
+    """Labelled clips of video, all of as many frames of one size, in three splits that share no example.
+
+    Attributes:
+      class_names: one name for each label, in the order of the labels.
+      notes: what was done to the data while it was read, in plain sentences.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    train: VideoSplit
+    validation: VideoSplit
+    test: VideoSplit
+    notes: tuple[str, ...] = ()
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.class_names)
+
+    @property
+    def num_frames(self) -> int:
+        """Frames of a clip."""
+        return self.train.video.shape[1]
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width, channels of a frame."""
+        *_, height, width, channels = self.train.video.shape
+        return height, width, channels
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class AudioTokenDataset:
     """Clips of sound as tokens, one after the other, in three splits that share no clip.
 
@@ -236,5 +284,5 @@ class AudioTokenDataset:
         return self.start + 1
 
 
-LabelledDataset = ImageDataset | LabelledTextDataset | AudioDataset
+LabelledDataset = ImageDataset | LabelledTextDataset | AudioDataset | VideoDataset
 Dataset = LabelledDataset | UnlabelledImageDataset | TextDataset | AudioTokenDataset

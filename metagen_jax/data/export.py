@@ -19,6 +19,7 @@ from metagen_jax.data.datasets import (
     LabelledTextDataset,
     TextDataset,
     UnlabelledImageDataset,
+    VideoDataset,
 )
 
 
@@ -31,6 +32,7 @@ def dataset_arrays(dataset: Dataset) -> dict[str, np.ndarray]:
     Text: `train_tokens`, `validation_tokens`, `test_tokens`, and `vocabulary`, one string.
     Labelled texts: `train_tokens`, `train_labels`, the same for the other splits, `class_names` and `vocabulary`.
     Clips of sound: `train_audio`, `train_labels`, the same for the other splits, `class_names` and `sample_rate`.
+    Clips of video: `train_video`, `train_labels`, the same for the other splits, and `class_names`.
     Sound as tokens: `train_tokens`, `validation_tokens`, `test_tokens`, `example_audio`, and what `codec_arrays` gives.
     """
     raise TypeError(f"{type(dataset).__name__} is no dataset.")
@@ -62,6 +64,11 @@ def _(dataset: LabelledTextDataset) -> dict[str, np.ndarray]:
 def _(dataset: AudioDataset) -> dict[str, np.ndarray]:
     names = {"class_names": np.array(dataset.class_names), "sample_rate": np.array(dataset.sample_rate)}
     return labelled_arrays(dataset, "audio") | names
+
+
+@dataset_arrays.register
+def _(dataset: VideoDataset) -> dict[str, np.ndarray]:
+    return labelled_arrays(dataset, "video") | {"class_names": np.array(dataset.class_names)}
 
 
 @dataset_arrays.register

@@ -17,6 +17,7 @@ from metagen_jax.data.datasets import (
     LabelledTextDataset,
     TextDataset,
     UnlabelledImageDataset,
+    VideoDataset,
 )
 from metagen_jax.data.sources import SOURCES
 from metagen_jax.data.sources.request import DataRequest
@@ -31,7 +32,7 @@ def load_dataset(spec: ModelSpec) -> Dataset:
       An `ImageDataset` for images with labels, a `DrawnImageDataset` for images to be drawn from labels, an
       `UnlabelledImageDataset` for images to be reconstructed, a `TextDataset` for a text to be continued, a
       `LabelledTextDataset` for texts with labels, an `AudioDataset` for recordings with labels, an `AudioTokenDataset`
-      for recordings to be continued.
+      for recordings to be continued, a `VideoDataset` for clips of video.
     Raises:
       DataError: something is missing, broken or not what the spec says; the message names the file.
     """
@@ -57,6 +58,7 @@ def make_request(spec: ModelSpec) -> DataRequest:
         channels=spec.data.channels,
         sample_rate=spec.data.sample_rate,
         clip_seconds=spec.data.clip_seconds,
+        frames=spec.data.frames,
         validation_fraction=spec.data.validation_fraction,
         test_fraction=spec.data.test_fraction,
         max_examples=spec.data.max_examples,
@@ -71,7 +73,7 @@ def check(dataset: Dataset, spec: ModelSpec, path: Path) -> None:
 
 
 @check.register
-def _(dataset: ImageDataset, spec: ModelSpec, path: Path) -> None:
+def _(dataset: ImageDataset | VideoDataset, spec: ModelSpec, path: Path) -> None:
     check_square(dataset, path)
     check_classes(dataset, path, spec.task.num_classes)
 
@@ -81,7 +83,7 @@ def _(dataset: UnlabelledImageDataset | DrawnImageDataset, spec: ModelSpec, path
     check_square(dataset, path)
 
 
-def check_square(dataset: ImageDataset | UnlabelledImageDataset, path: Path) -> None:
+def check_square(dataset: ImageDataset | UnlabelledImageDataset | VideoDataset, path: Path) -> None:
     """Refuses images that are longer on one side than on the other."""
     height, width, _ = dataset.image_shape
     if height != width:
@@ -149,9 +151,13 @@ def _(dataset: UnlabelledImageDataset, sizes: str) -> list[str]:
 
 
 def _images(dataset: ImageDataset | UnlabelledImageDataset, sizes: str) -> str:
+    return f"{dataset.name}: images of {_pixels(dataset)}; {sizes}"
+
+
+def _pixels(dataset: ImageDataset | UnlabelledImageDataset | VideoDataset) -> str:
     height, width, channels = dataset.image_shape
     kind = {1: "gray", 3: "RGB"}.get(channels, f"{channels} channels")
-    return f"{dataset.name}: images of {width} x {height} ({kind}); {sizes}"
+    return f"{width} x {height} ({kind})"
 
 
 @facts.register
@@ -176,6 +182,12 @@ def _(dataset: AudioDataset, sizes: str) -> list[str]:
 def _(dataset: AudioTokenDataset, sizes: str) -> list[str]:
     kind = f"clips of {dataset.clip_seconds:g} s at {dataset.sample_rate:,} samples a second, {dataset.clip_tokens} tokens each"
     return [f"{dataset.name}: {kind}; tokens for {sizes}", f"{dataset.num_tokens} different tokens"]
+
+
+@facts.register
+def _(dataset: VideoDataset, sizes: str) -> list[str]:
+    clips = f"{dataset.name}: clips of {dataset.num_frames} frames of {_pixels(dataset)}; {sizes}"
+    return [clips, class_line(dataset.class_names)]
 
 
 def class_line(names: tuple[str, ...]) -> str:

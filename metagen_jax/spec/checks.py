@@ -156,13 +156,13 @@ def check_memory_of_parameters(spec: SpecFile) -> Iterator[Problem]:
 def check_target(spec: SpecFile) -> Iterator[Problem]:
     inputs, outputs = spec.modality.inputs, spec.modality.outputs
     for name, needs in (
-        ("vocabulary", "text"),
-        ("image_size", "image"),
-        ("channels", "image"),
-        ("num_classes", "label"),
+        ("vocabulary", ("text",)),
+        ("image_size", ("image", "video")),
+        ("channels", ("image", "video")),
+        ("num_classes", ("label",)),
     ):
         value = getattr(spec.target, name)
-        if value is not None and needs not in (*inputs, *outputs):
+        if value is not None and not {*needs} & {*inputs, *outputs}:
             problem = f"{value} has no meaning for {arrow(inputs, outputs)}"
             yield Problem(("target", name), problem, "Remove the line.")
 

@@ -49,6 +49,7 @@ class DataSpec:
     channels: int | None
     sample_rate: int | None
     clip_seconds: float | None
+    frames: int | None
     validation_fraction: float
     test_fraction: float
     max_examples: int | None

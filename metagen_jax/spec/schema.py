@@ -119,7 +119,8 @@ class DataSection(Section):
     path: Annotated[str | None, FilePath()] = key(
         None,
         "Your own data: an .npz, a folder of images by class, a text file, a folder of text files by class, a .csv table "
-        "with the columns text and label, or a folder of WAV files by class.",
+        "with the columns text and label, a folder of WAV files by class, or a folder of clips by class, each a folder of "
+        "frames.",
         "my_images",
         "none",
     )
@@ -127,10 +128,10 @@ class DataSection(Section):
         None, "How `path` is read.", "image_folder", "from the ending of `path`"
     )
     image_size: Annotated[int | None, Whole(4, 1024)] = key(
-        None, "Pixels on each side that your own images are resized to.", 32, "the size of the images"
+        None, "Pixels on each side that your own images or frames are resized to.", 32, "the size of the images"
     )
     channels: Annotated[int | None, Whole(1, 3)] = key(
-        None, "1 to read your own images in grey, 3 in colour.", 1, "as the images are"
+        None, "1 to read your own images or frames in grey, 3 in colour.", 1, "as the images are"
     )
     sample_rate: Annotated[int | None, Whole(1000, 192_000)] = key(
         None,
@@ -143,6 +144,12 @@ class DataSection(Section):
         "Seconds that your own recordings are cut to, or filled up to with silence.",
         1.5,
         "as long as the longest, at most 1",
+    )
+    frames: Annotated[int | None, Whole(2, 1024)] = key(
+        None,
+        "Frames that are taken of each of your own clips of video, at equal distances.",
+        8,
+        "all, if clips have equally many",
     )
     validation_fraction: Annotated[float, Number(0, 0.5, above=True)] = key(
         0.1, "Share of your own data that selection looks at.", 0.1
@@ -259,7 +266,8 @@ class ArchitectureSection(Section):
         (),
         "The family of architectures: `vit`, `cnn` or `resnet` to label images, `vae` to reconstruct them, `unet` to "
         "draw them, "
-        "`decoder_transformer` to continue a text, `encoder_transformer` to label texts, `spectrogram_transformer` for sound.",
+        "`decoder_transformer` to continue a text, `encoder_transformer` to label texts, `spectrogram_transformer` for sound, "
+        "`video_transformer` for video.",
         "cnn",
         "the first of these for the task",
     )

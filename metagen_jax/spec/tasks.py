@@ -14,6 +14,7 @@ from metagen_jax.errors import ExtensionError, did_you_mean
 # What data may hold.
 LABELLED_IMAGES, TEXT, LABELLED_TEXTS = "images with labels", "text", "texts with labels"
 LABELLED_AUDIO = "recordings with labels"
+LABELLED_VIDEO = "clips of video with labels"
 
 MINIMIZE, MAXIMIZE = "minimize", "maximize"
 COSTS = {"params": MINIMIZE, "flops": MINIMIZE, "latency_ms": MINIMIZE}  # objectives of every task
@@ -100,6 +101,7 @@ TASKS: list[TaskKind] = [
     ),
     _classification("text", "name what kind a text is of", LABELLED_TEXTS),
     _classification("audio", "name what is heard in a recording", LABELLED_AUDIO),
+    _classification("video", "name what happens in a clip of video", LABELLED_VIDEO),
     TaskKind(
         inputs=("text",),
         outputs=("text",),
@@ -128,6 +130,8 @@ EMBEDDED_SOURCES: dict[str, EmbeddedSource] = {
     "kjv_book_groups": EmbeddedSource(LABELLED_TEXTS, 6),
     "kjv_testaments": EmbeddedSource(LABELLED_TEXTS, 2),
     "spoken_prompts": EmbeddedSource(LABELLED_AUDIO, 5),
+    "moving_digits": EmbeddedSource(LABELLED_VIDEO, 10),
+    "moving_digits_direction": EmbeddedSource(LABELLED_VIDEO, 8),
 }
 FORMATS: dict[str, str] = {  # what files of each hold
     "npz": LABELLED_IMAGES,
@@ -136,6 +140,7 @@ FORMATS: dict[str, str] = {  # what files of each hold
     "text_folder": LABELLED_TEXTS,
     "text_table": LABELLED_TEXTS,
     "audio_folder": LABELLED_AUDIO,
+    "video_folder": LABELLED_VIDEO,
 }
 FORMATS_OF_SUFFIX: dict[str, tuple[str, ...]] = {  # the one that holds what the task takes is read
     ".npz": ("npz",),
@@ -147,6 +152,7 @@ FORMATS_OF_SUFFIX: dict[str, tuple[str, ...]] = {  # the one that holds what the
 KEYS_OF_DATA: dict[str, tuple[str, ...]] = {  # that only data with these words of a modality have
     "image": ("image_size", "channels"),
     "audio": ("sample_rate", "clip_seconds"),
+    "video": ("image_size", "channels", "frames"),
 }
 
 

@@ -21,6 +21,7 @@ from metagen_jax.data import (
     LabelledTextDataset,
     TextDataset,
     UnlabelledImageDataset,
+    VideoDataset,
     codec,
     decode,
     decode_padded,
@@ -37,6 +38,7 @@ PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "numpy")
 PICTURE_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # what PIL calls an image of so many channels
 EXAMPLE_TEXT = "example.txt"
 EXAMPLE_WAVE = "example.wav"
+EXAMPLE_CLIP = "example"  # a folder of frames
 LOSSES_IN_NATS = ("cross_entropy", "elbo")
 LOSS_TITLES = dict.fromkeys(LOSSES_IN_NATS, "loss in nats") | {"denoising": "loss: mean squared error of velocities"}
 METRIC_TITLES = {
@@ -142,6 +144,14 @@ def _(dataset: AudioTokenDataset, folder: Path) -> None:
     (folder / "codec.py").write_bytes(Path(codec.__file__).read_bytes())
     write_npz(codec_arrays(dataset), folder / "codec.npz")
     write_wave(folder / EXAMPLE_WAVE, dataset.examples[0], dataset.sample_rate)
+
+
+@write_meaning.register
+def _(dataset: VideoDataset, folder: Path) -> None:
+    write_labels(dataset.class_names, folder)
+    (folder / EXAMPLE_CLIP).mkdir()
+    for number, frame in enumerate(dataset.test.video[0], start=1):
+        write_example(folder / EXAMPLE_CLIP / f"frame{number}.png", frame)
 
 
 def write_labels(class_names: tuple[str, ...], folder: Path) -> None:

@@ -16,8 +16,10 @@ from metagen_jax.data import (
     LabelledTextDataset,
     TextDataset,
     UnlabelledImageDataset,
+    VideoDataset,
 )
 from metagen_jax.synth.documents import (
+    EXAMPLE_CLIP,
     EXAMPLE_TEXT,
     EXAMPLE_WAVE,
     PICTURE_MODES,
@@ -148,10 +150,14 @@ def _image_context(images: np.ndarray, samples: Samples) -> dict[str, Any]:
 
 
 def _image_counts(dataset: ImageDataset | UnlabelledImageDataset) -> str:
+    return f"{example_counts(dataset)} images. {_pixels(dataset)}."
+
+
+def _pixels(dataset: ImageDataset | UnlabelledImageDataset | VideoDataset) -> str:
     size, _, channels = dataset.image_shape
     mode = PICTURE_MODES.get(channels)
     kind = PICTURE_KINDS[mode] if mode else f"{channels} values each"
-    return f"{example_counts(dataset)} images. {size} x {size} pixels, {kind}."
+    return f"{size} x {size} pixels, {kind}"
 
 
 @data_context.register
@@ -293,6 +299,40 @@ def _(dataset: AudioTokenDataset, lengths: Mapping[str, int], samples: Samples) 
             ("codec.npz", "its codebooks, and the rate and the length of clips"),
             (EXAMPLE_WAVE, "the first clip of the test data, to try it with"),
         ],
+    }
+
+
+@data_context.register
+def _(dataset: VideoDataset, lengths: Mapping[str, int], samples: Samples) -> dict[str, Any]:
+    frames = dataset.num_frames
+    return {
+        **_image_context(dataset.train.video, samples),
+        "train_arguments": "video, labels",
+        "train_values": "*train_data",
+        "examples_function": "",
+        "num_frames": frames,
+        "example_file": EXAMPLE_CLIP,
+        "example_noun": f"clip of {frames} frames",
+        "infer_command": f"python infer.py {EXAMPLE_CLIP}",
+        "data_arrays": "train_video and train_labels, the same for validation and test, and class_names",
+        "data_card": data_card(
+            dataset,
+            f"{example_counts(dataset)} clips of {frames} frames, {_pixels(dataset)}. "
+            f"Labels: {listed_classes(dataset.class_names)}.",
+        ),
+        "intended": (
+            "For naming what happens in clips like these, for learning how such a network works, and as a starting point "
+            "for other clips. Not for decisions about people, health or safety."
+        ),
+        "limits": [
+            f"It always answers with one of its {dataset.num_classes} labels, also when none of them fits.",
+            f"It sees {frames} frames of a clip and nothing between them; what is faster or slower than in training will "
+            "be recognised less well.",
+            f"It was trained on {len(dataset.train):,} clips; others that differ in framing, background or lighting will "
+            "be recognised less well.",
+            UNCALIBRATED,
+        ],
+        "data_files": [LABELS_FILE, (f"{EXAMPLE_CLIP}/", "the first clip of the test data, to try it with")],
     }
 
 

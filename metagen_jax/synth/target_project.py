@@ -17,11 +17,13 @@ from metagen_jax.data import (
     LabelledTextDataset,
     TextDataset,
     UnlabelledImageDataset,
+    VideoDataset,
 )
 from metagen_jax.spec import Training
 from metagen_jax.synth import codegen
 from metagen_jax.synth.architecture import Blueprint
 from metagen_jax.synth.documents import (
+    EXAMPLE_CLIP,
     EXAMPLE_TEXT,
     EXAMPLE_WAVE,
     LARGEST_DATA_BYTES,
@@ -379,6 +381,19 @@ def _(dataset: AudioDataset, target: Scale, facts: TargetFacts) -> dict[str, Any
         "data_files": [
             ("labels.json", "the names of the labels of `data.npz`"),
             (EXAMPLE_WAVE, "the first clip of its test data, to try `infer.py` with"),
+        ],
+    }
+
+
+@target_data_context.register
+def _(dataset: VideoDataset, target: Scale, facts: TargetFacts) -> dict[str, Any]:
+    return {
+        "further_packages": [("pillow", metadata.version("pillow"))],
+        "label_bound": "SIZE.config.num_classes",
+        "infer_command": f"python infer.py --run trial {EXAMPLE_CLIP}",
+        "data_files": [
+            ("labels.json", "the names of the labels of `data.npz`"),
+            (f"{EXAMPLE_CLIP}/", "the first clip of its test data, to try `infer.py` with"),
         ],
     }
 

@@ -166,6 +166,7 @@ def test_the_project_answers(finished: Path, kind: str):
         ("vae", "vae", "example.png"),
         ("unet", "unet", "--samples=2"),
         ("audio", "spectrogram_transformer", "example.wav"),
+        ("video", "video_transformer", "example"),
         ("sound", "decoder_transformer", "--continue=example.wav"),
     ],
 )

@@ -7,6 +7,7 @@ from metagen_jax.spec import load_spec
 IMAGES = "modality: {inputs: [image], outputs: [label]}\ntask: {type: classification, num_classes: %d}\n"
 LABELLED_TEXTS = IMAGES.replace("image", "text")
 AUDIO = IMAGES.replace("image", "audio")
+VIDEO = IMAGES.replace("image", "video")
 TEXT = "modality: {inputs: [text], outputs: [text]}\ntask: {type: generation}\n"
 
 
@@ -51,6 +52,17 @@ def audio_spec(tmp_path):
 
     def make(data, num_classes=2):
         (tmp_path / "spec.yaml").write_text(f"name: test\n{AUDIO % num_classes}data: {{{data}}}\n")
+        return load_spec(tmp_path / "spec.yaml")
+
+    return make
+
+
+@pytest.fixture
+def video_spec(tmp_path):
+    """Returns a function from the YAML of the data section to a spec for video classification."""
+
+    def make(data, num_classes=2):
+        (tmp_path / "spec.yaml").write_text(f"name: test\n{VIDEO % num_classes}data: {{{data}}}\n")
         return load_spec(tmp_path / "spec.yaml")
 
     return make

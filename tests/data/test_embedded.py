@@ -9,6 +9,7 @@ import pytest
 from metagen_jax.data import SPLITS, decode, decode_padded, describe, load_dataset, sha256
 from metagen_jax.data.sources import bible
 from metagen_jax.data.sources.embedded import EMBEDDED, FOLDER
+from metagen_jax.data.sources.moving_digits import DIRECTIONS
 from metagen_jax.spec.tasks import EMBEDDED_SOURCES
 
 SIZES = {"digits": (1197, 300, 300), "mnist5k": (4000, 500, 500)}
@@ -176,3 +177,41 @@ def test_prompts_are_cut_to_max_examples_in_training_only(audio_spec, prompts):
     assert (dataset.train.audio == prompts.train.audio[:50]).all()
     assert np.bincount(dataset.train.labels).min() > 3
     assert any("one speaker a language" in line for line in describe(dataset))
+
+
+@pytest.mark.parametrize(("name", "num_classes"), [("moving_digits", 10), ("moving_digits_direction", 8)])
+def test_clips_are_made_alike_each_time_and_share_no_digit_between_splits(name, num_classes, video_spec):
+    dataset = load_dataset(video_spec(f"source: {name}", num_classes))
+    again = load_dataset(video_spec(f"source: {name}, max_examples: 100", num_classes))
+    assert (again.train.video == dataset.train.video[:100]).all()
+    assert (again.test.labels == dataset.test.labels).all()
+    assert any("CC BY-SA 3.0" in line for line in describe(dataset))
+    assert [len(getattr(dataset, split)) for split in SPLITS] == [8000, 500, 500]
+    assert (dataset.num_frames, dataset.image_shape) == (8, (28, 28, 1))
+    assert np.bincount(dataset.train.labels, minlength=num_classes).min() > 700
+    digits = [{digit_in(clip) for clip in getattr(dataset, split).video} - {None} for split in SPLITS]
+    assert [len(each) > most // 2 for each, most in zip(digits, (4000, 500, 500), strict=True)] == [True] * 3
+    assert len(digits[0]) <= 4000
+    assert not digits[0] & digits[1] and not digits[0] & digits[2] and not digits[1] & digits[2]
+
+
+def digit_in(clip):
+    """The pixels of the digit in the middle of its clip, wherever it is; None where it is at the edge of the frame."""
+    frame = clip[4, ..., 0]
+    rows, columns = (np.flatnonzero(frame.any(axis=axis)) for axis in (1, 0))
+    if not 0 < min(rows[0], columns[0]) <= max(rows[-1], columns[-1]) < 27:
+        return None
+    return frame[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].tobytes()
+
+
+def test_a_digit_moves_where_its_label_says(video_spec):
+    dataset = load_dataset(video_spec("source: moving_digits_direction", 8))
+    grid = np.arange(28)
+    frames = dataset.train.video[..., 0].astype(float) + 1e-9  # (N, T, H, W)
+    weights = frames / frames.sum(axis=(2, 3), keepdims=True)
+    down, right = (weights.sum(axis=axis) @ grid for axis in (3, 2))  # (N, T)
+    whole = (frames > 1).sum(axis=(2, 3)) == (frames[:, 4:5] > 1).sum(axis=(2, 3))  # nothing of it is outside
+    moved = np.stack([down[:, 5] - down[:, 4], right[:, 5] - right[:, 4]], axis=1)[whole[:, 5]]
+    steps = np.array(list(DIRECTIONS.values()))[dataset.train.labels[whole[:, 5]]]
+    assert len(steps) > 6000
+    np.testing.assert_allclose(moved, steps, atol=1e-4)

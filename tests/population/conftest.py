@@ -87,6 +87,14 @@ FAMILIES = {
         ("constraints.context_window=12", "data.max_examples=20", *SMALL),
     ),
     "spectrogram_transformer": ("audio_classification.yaml", ("architecture.choices.stride=4", *SMALL)),
+    "video_transformer": (
+        "video_classification.yaml",
+        (
+            "architecture.choices={patch_size: 14, tubelet_frames: 4, d_model: [8, 12, 16], space_layers: [1, 2], "
+            "time_layers: [1, 2, 3], num_heads: [1, 2], head_dim: [4, 6], d_ff: [8, 16, 24]}",
+            "training.batch_size=8",
+        ),
+    ),
     "encoder_transformer": (
         "text_classification.yaml",
         ("constraints.context_window=30", "architecture.choices.stride=4", *SMALL),

@@ -38,6 +38,12 @@ BASES: list[dict[str, Any]] = [
     },
     {
         "name": "demo",
+        "modality": {"inputs": ["video"], "outputs": ["label"]},
+        "task": {"type": "classification", "num_classes": 10},
+        "data": {"path": "mine"},
+    },
+    {
+        "name": "demo",
         "modality": {"inputs": ["audio"], "outputs": ["label"]},
         "task": {"type": "classification", "num_classes": 10},
         "data": {"path": "mine"},

@@ -38,6 +38,7 @@ TINY = {  # of each family
     "text": {"d_model": 8, "num_layers": 1, "num_heads": 2, "head_dim": 4, "d_ff": 16},
     "audio": {"d_model": 8, "num_layers": 2, "num_heads": 2, "head_dim": 4, "d_ff": 16},
     "sound": {"d_model": 8, "num_layers": 1, "num_heads": 2, "head_dim": 4, "d_ff": 16},
+    "video": {"d_model": 8, "space_layers": 1, "time_layers": 2, "num_heads": 2, "head_dim": 4, "d_ff": 16},
     "labelled_text": {"d_model": 8, "num_layers": 2, "num_heads": 2, "head_dim": 4, "d_ff": 16},
 }
 GRID = {
@@ -48,6 +49,7 @@ GRID = {
     "text": {},
     "audio": {"stride": 2},
     "sound": {},
+    "video": {"patch_size": 14, "tubelet_frames": 2},
     "labelled_text": {"stride": 2},
 }
 BLOCK = {"unet": {"block": "convolution"}}  # of the families that have a choice
@@ -67,6 +69,7 @@ FILES = {
         "audio_musicgen.yaml",
         ("training.batch_size=8", "data.max_examples=50", "constraints.context_window=16"),
     ),
+    "video": ("video_classification.yaml", ("training.batch_size=8", "data.max_examples=500")),
     "labelled_text": ("text_classification.yaml", ("training.batch_size=8", "data.max_examples=1000")),
 }
 QUICK = {  # the same programs are compiled again and again
@@ -267,6 +270,11 @@ def audio_project(tmp_path_factory: pytest.TempPathFactory) -> Built:
 @pytest.fixture(scope="session")
 def sound_project(tmp_path_factory: pytest.TempPathFactory) -> Built:
     return build("sound", tmp_path_factory.mktemp("sound") / "project")
+
+
+@pytest.fixture(scope="session")
+def video_project(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    return build("video", tmp_path_factory.mktemp("video") / "project")
 
 
 @pytest.fixture(scope="session", params=TINY)
@@ -482,4 +490,27 @@ def audio_results(audio_project: Built) -> dict[str, Result]:
             "wide": ["infer.py", "../wide.wav"],
             "converted": ["infer.py", "example.wav", "../fine.wav", "../short.wav"],
         },
+    )
+
+
+@pytest.fixture(scope="session")
+def video_results(video_project: Built) -> dict[str, Result]:
+    """Everything that the tests want to see of the commands of the project for clips of video."""
+    folder, outside = video_project.folder, video_project.folder.parent
+    frames = [Image.open(path) for path in sorted((folder / "example").iterdir())]
+    for name in ("large", "long", "short", "broken"):
+        (outside / name).mkdir()
+    for number, frame in enumerate(frames, start=5):  # names of one and of two digits
+        frame.convert("RGB").resize((56, 56), Image.Resampling.NEAREST).save(outside / "large" / f"{number}.bmp")
+        for again in range(2):
+            frame.save(outside / "long" / f"{2 * number + again}.png")
+        frame.save(outside / "broken" / f"{number}.png")
+    (outside / "large" / "notes.txt").write_text("on a Sunday")
+    frames[0].save(outside / "short" / "1.png")
+    (outside / "broken" / "7.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    return run_all(
+        folder,
+        read_me(folder)
+        | {name: ["infer.py", "example", f"../{name}"] for name in ("large", "long", "short", "broken", "missing")}
+        | {"a file": ["infer.py", "example/frame1.png"]},
     )

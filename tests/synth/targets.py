@@ -193,6 +193,32 @@ def sound_target(*overrides: str) -> Target:
     )
 
 
+def video_params(sizes: Mapping[str, int], tubelet_values: int, patches: int, moments: int, num_classes: int) -> int:
+    """Counted by hand, like `vit_params`: two depths and a second norm and position."""
+    width, heads = sizes["d_model"], sizes["num_heads"] * sizes["head_dim"]
+    layers = sizes["space_layers"] + sizes["time_layers"]
+    layer = width * (4 * heads + 2 * sizes["d_ff"] + 2)
+    return width * (tubelet_values + patches + moments + num_classes + 2) + layers * layer
+
+
+def video_target(*overrides: str) -> Target:
+    """Model 2 of ViViT-Base (Arnab et al., 2021) for 8 frames of 224 x 224 colour pixels and 400 labels."""
+    large = {"d_model": 768, "space_layers": 12, "time_layers": 4, "num_heads": 12, "head_dim": 64, "d_ff": 3072}
+    small = {"d_model": 16, "space_layers": 1, "time_layers": 2, "num_heads": 2, "head_dim": 8, "d_ff": 32}
+    return make_target(
+        "video_classification.yaml",
+        ("training.batch_size=16", "training.steps=40", "data.max_examples=500", *overrides),
+        family="video_transformer",
+        grid=({"patch_size": 16, "tubelet_frames": 2}, {"patch_size": 14, "tubelet_frames": 2}),
+        sizes=(large, small),
+        fixed={"image_size": 224, "channels": 3, "num_classes": 400},
+        params=(
+            video_params(large, 2 * 16 * 16 * 3, 14 * 14, 4, 400),
+            video_params(small, 2 * 14 * 14, 2 * 2, 4, 8),
+        ),
+    )
+
+
 def cnn_target(*overrides: str) -> Target:
     """A network of 1.9 billion parameters for 224 x 224 colour pixels; the prototype reads 8 x 8 grey ones."""
     large, small = {"width": 1024, "num_layers": 50, "hidden": 2048}, {"width": 8, "num_layers": 2, "hidden": 12}

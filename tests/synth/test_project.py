@@ -34,6 +34,14 @@ LARGE = {
     "vae": {"latent": 65536, "width": 16384, "hidden": 65536, "encoder_layers": 128, "decoder_layers": 128},
 }
 LARGE |= dict.fromkeys(("text", "labelled_text", "audio", "sound"), LARGE["image"])
+LARGE["video"] = {
+    "d_model": 16384,
+    "space_layers": 128,
+    "time_layers": 128,
+    "num_heads": 128,
+    "head_dim": 1024,
+    "d_ff": 65536,
+}
 SOUNDS = ("generated.wav", "continued.wav")  # that its commands write
 HOSTILE = "\"\"\"'''\\\n{{ 7 * 7 }} {% raw %} `x` | <script>alert(1)</script>\x1b[31m\u202e # __import__('os')"
 
@@ -60,7 +68,7 @@ def test_every_command_of_the_readme_works_where_metagen_jax_cannot_be_imported(
 def test_its_own_tests_pass_and_none_is_skipped(project, request):
     out = results_of(project, request)["-m pytest test_project.py"].out
     of_images = {"image": 4, "cnn": 4, "vae": 6, "unet": 6}
-    count = (of_images | {"text": 5, "labelled_text": 6, "audio": 5, "sound": 8})[project.kind]
+    count = (of_images | {"text": 5, "labelled_text": 6, "audio": 5, "sound": 8, "video": 5})[project.kind]
     assert re.search(rf"^=* ?{count} passed in", out, re.M), out
 
 
@@ -325,6 +333,34 @@ def test_its_codec_is_that_of_the_package_byte_by_byte(sound_results, sound_proj
 )
 def test_wrong_input_to_the_project_that_makes_up_sound_is_one_message_with_code_2(sound_results, command, says):
     result = sound_results[command]
+    assert result.code == 2
+    assert says in result.err
+    assert result.out == ""
+
+
+def test_infer_converts_other_clips_and_says_so(video_results):
+    lines = [line for name in ("large", "long") for line in video_results[name].out.splitlines()]
+    same, large, _, long = (dict(re.findall(r"([\w ]+) \((\S+)%\)", line)) for line in lines)
+    assert [len(answer) for answer in (same, large, long)] == [3, 3, 3]
+    for name in same.keys() & large.keys():  # making pictures smaller blurs them a little
+        assert float(same[name]) == pytest.approx(float(large[name]), abs=5)
+    assert video_results["large"].err.splitlines() == [
+        "../large: converted from mode RGB to L, 56 x 56 pixels to 28 x 28",
+    ]
+    assert video_results["long"].err.splitlines() == ["../long: converted from 16 frames to 8"]
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("short", "../short: 1 of the 8 frames that it takes"),
+        ("broken", "../broken/7.png: cannot be read ("),
+        ("missing", "../missing: no such folder; a clip is a folder of frames"),
+        ("a file", "example/frame1.png: no such folder; a clip is a folder of frames"),
+    ],
+)
+def test_wrong_input_to_the_project_for_clips_is_one_message_with_code_2(video_results, command, says):
+    result = video_results[command]
     assert result.code == 2
     assert says in result.err
     assert result.out == ""

@@ -24,6 +24,7 @@ IMAGE = ROOT / "specs" / "image_digits_demo.yaml"
 CNN = ROOT / "specs" / "image_digits_cnn.yaml"
 TEXT = ROOT / "specs" / "text_char_lm.yaml"
 AUDIO = ROOT / "specs" / "audio_classification.yaml"
+VIDEO = ROOT / "specs" / "video_classification.yaml"
 LABELLED_TEXT = ROOT / "specs" / "text_classification.yaml"
 VAE = ROOT / "specs" / "image_vae.yaml"
 FAMILIES = {
@@ -33,11 +34,16 @@ FAMILIES = {
     "decoder_transformer": TEXT,
     "encoder_transformer": LABELLED_TEXT,
     "spectrogram_transformer": AUDIO,
+    "video_transformer": VIDEO,
 }
 LATENCY_MS = 0.1
 FEW_LENGTHS = "architecture.choices={d_model: [16, 32, 48], num_layers: [1, 3], num_heads: [1, 3], head_dim: [8, 16], d_ff: [32, 96]}"
 CHOICES = "architecture.choices={{norm: [rms, layer], {width}: [8, 20], {layers}: [1, 3]}}"
-AXES = {CNN: ("width", "num_layers"), VAE: ("width", "encoder_layers")}  # of the residual stream and its blocks
+AXES = {
+    CNN: ("width", "num_layers"),
+    VAE: ("width", "encoder_layers"),
+    VIDEO: ("d_model", "time_layers"),
+}  # of the residual stream and its blocks
 
 
 def choices_of(spec: Path) -> str:

@@ -28,6 +28,7 @@ from tests.synth.targets import (
     text_target,
     unet_target,
     vae_target,
+    video_target,
 )
 from tests.synth.test_project import HOSTILE, contents
 
@@ -40,6 +41,7 @@ KINDS = {
     "unet": unet_target,
     "labelled_text": labelled_text_target,
     "audio": audio_target,
+    "video": video_target,
     "sound": sound_target,
 }
 VARIANTS = [  # norm, activation, label smoothing, augmentation, schedule, precision
@@ -51,6 +53,7 @@ HUGE_OF_IMAGES = {
     "cnn": {"width": 65536, "num_layers": 128, "hidden": 262144},
     "vae": {"latent": 65536, "width": 65536, "hidden": 262144, "encoder_layers": 128, "decoder_layers": 128},
     "unet": {"condition": 16384} | resnet_sizes((16384, 32768, 65536), (128, 128, 128), 4),
+    "video": {key: HUGE[key] for key in HUGE if key != "num_layers"} | {"space_layers": 128, "time_layers": 128},
     "resnet": resnet_sizes((16384, 32768, 65536), (128, 128, 128), 4),
 }
 LOSS = re.compile(r"step +(\d+): training loss (\S+)")
@@ -392,7 +395,9 @@ def varied(written: Written, choices: tuple, sizes: dict[str, int] | None) -> di
         training = dataclasses.replace(
             scale.training,
             label_smoothing=smoothing,
-            augmentation="none" if written.kind in ("text", "labelled_text", "audio", "sound") else augmentation,
+            augmentation="none"
+            if written.kind in ("text", "labelled_text", "audio", "sound", "video")
+            else augmentation,
             schedule=schedule,
             precision=precision,
         )
@@ -449,7 +454,8 @@ def test_every_file_is_explained_in_the_readme(written, tmp_path):
     folder = written.target.write(tmp_path / "winner")
     readme = (folder / "README.md").read_text()
     for path in folder.iterdir():
-        assert path.name == "README.md" or f"| `{path.name}` |" in readme
+        name = f"{path.name}/" if path.is_dir() else path.name
+        assert name == "README.md" or f"| `{name}` |" in readme
     assert "| `prototype/` |" in readme
 
 

@@ -11,6 +11,7 @@ from metagen_jax.data.sources.request import DataRequest
 from metagen_jax.data.sources.text_file import read_text_file
 from metagen_jax.data.sources.text_folder import read_text_folder
 from metagen_jax.data.sources.text_table import read_text_table
+from metagen_jax.data.sources.video_folder import read_video_folder
 from metagen_jax.errors import ExtensionError, did_you_mean
 from metagen_jax.spec.tasks import FORMATS
 
@@ -22,6 +23,7 @@ SOURCES: dict[str, Callable[[DataRequest], Dataset]] = {
     "text_folder": read_text_folder,
     "text_table": read_text_table,
     "audio_folder": read_audio_folder,
+    "video_folder": read_video_folder,
 }
 
 

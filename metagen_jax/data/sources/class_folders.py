@@ -38,6 +38,10 @@ class FileKind:
         """Whether a path below a folder is such a file, and not hidden."""
         return path.suffix.lower() in self.suffixes and not is_hidden(path, below) and path.is_file()
 
+    def files_of(self, path: Path) -> list[Path]:
+        """What an example at this path is read from."""
+        return [path]
+
     @property
     def known(self) -> str:
         return ", ".join(suffix or "no ending" for suffix in sorted(self.suffixes))
@@ -109,7 +113,7 @@ def is_hidden(path: Path, below: Path) -> bool:
 
 def passed_over(root: Path, listed: dict[str, Listed], kind: FileKind) -> list[str]:
     """A note on the files that are of another kind; none if there are none."""
-    used = {path for files in listed.values() for path, _ in files}
+    used = {file for examples in listed.values() for path, _ in examples for file in kind.files_of(path)}
     files = (path for path in root.rglob("*") if path.is_file() and not is_hidden(path, root))
     others = sorted(path for path in files if path not in used)
     if not others:

@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from metagen_jax.data.datasets import Dataset
-from metagen_jax.data.sources import bible, spoken_prompts
+from metagen_jax.data.sources import bible, moving_digits, spoken_prompts
 from metagen_jax.data.sources.npz_file import read_npz_file
 from metagen_jax.data.sources.request import DataRequest
 from metagen_jax.errors import DataError, did_you_mean
@@ -25,6 +25,8 @@ EMBEDDED = {
     "kjv_book_groups": ("kjv.txt.xz", KJV),
     "kjv_testaments": ("kjv.txt.xz", KJV),
     "spoken_prompts": ("spoken_prompts.npz", PROMPTS),
+    "moving_digits": ("mnist5k.npz", f"digits of {MNIST}, made to move"),
+    "moving_digits_direction": ("mnist5k.npz", f"digits of {MNIST}, made to move"),
 }
 LABELS_OF_PASSAGES = {"kjv_book_groups": "name", "kjv_testaments": "testament"}  # fields of `bible.BookGroup`
 
@@ -41,6 +43,8 @@ def read_embedded(request: DataRequest) -> Dataset:
         dataset = bible.read_passages(path, LABELS_OF_PASSAGES[name], request.context_window, request.max_examples)
     elif name == "spoken_prompts":
         dataset = spoken_prompts.read_prompts(path, request.max_examples)
+    elif name in moving_digits.NAMED:
+        dataset = moving_digits.make_clips(path, name, request.max_examples)
     elif path.suffix == ".xz":
         dataset = bible.read_text(path, request.max_examples)
     else:

@@ -23,6 +23,7 @@ from metagen_jax.synth.modalities.image_generation import ImageGeneration
 from metagen_jax.synth.modalities.image_reconstruction import ImageReconstruction
 from metagen_jax.synth.modalities.text_classification import TextClassification
 from metagen_jax.synth.modalities.text_generation import TextGeneration
+from metagen_jax.synth.modalities.video_classification import VideoClassification
 
 MODALITIES: list[Modality] = [
     ImageClassification(),
@@ -30,6 +31,7 @@ MODALITIES: list[Modality] = [
     ImageGeneration(),
     TextClassification(),
     AudioClassification(),
+    VideoClassification(),
     TextGeneration(),
     AudioGeneration(),
 ]

@@ -46,7 +46,7 @@ class AudioClassification(Modality):
     recipe_fragments = (
         "fragments/training/optimizer.py.j2",
         "fragments/losses/classification.py.j2",
-        "fragments/data/audio_batches.py.j2",
+        "fragments/data/clip_batches.py.j2",
     )
     recipe_words: ClassVar = {"inputs": "audio", "shape": "(B, T) int16", "read": "audio / 32768.0", "one": "clip"}
     evaluation_batch_size = 64

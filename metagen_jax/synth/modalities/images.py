@@ -1,4 +1,4 @@
-"""What every task has in common that reads square images: their sizes, and how a family divides them."""
+"""What every task has in common that reads square images, or frames of video: their sizes, and how a family divides them."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from metagen_jax.data import ImageDataset, UnlabelledImageDataset
+from metagen_jax.data import ImageDataset, UnlabelledImageDataset, VideoDataset
 from metagen_jax.errors import DataError
 from metagen_jax.spec import ModelSpec
 from metagen_jax.synth.modalities.base import Array, Dataset, Dimension, Family, Field, Grid, Modality
@@ -16,12 +16,12 @@ class OfImages(Modality):
     """A task that reads images."""
 
     def fixed_fields(self, spec: ModelSpec, dataset: Dataset) -> tuple[Field, ...]:
-        assert isinstance(dataset, ImageDataset | UnlabelledImageDataset)
+        assert isinstance(dataset, ImageDataset | UnlabelledImageDataset | VideoDataset)
         height, width, channels = dataset.image_shape
         if height != width:
             raise DataError(
                 f"{dataset.name}: images of {height} x {width} pixels are not square.\n"
-                "  Give data.image_size for a folder of images, or crop the arrays."
+                "  Give data.image_size for a folder of images or frames, or crop the arrays."
             )
         return (
             Field("image_size", height, "pixels along each side"),
