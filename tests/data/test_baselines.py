@@ -21,11 +21,14 @@ from metagen_jax.data import (
     LabelledTextSplit,
     TextDataset,
     UnlabelledImageDataset,
+    VideoDataset,
+    VideoSplit,
     bigram_bits_per_character,
     lagged_bits_per_token,
     majority_accuracy,
     mean_image_mse,
     naive_bayes_accuracy,
+    nearest_clip_accuracy,
     nearest_spectrum_accuracy,
     pca_mse,
     save_npz,
@@ -172,3 +175,17 @@ def test_the_nearest_spectrum_tells_tones_apart_and_is_no_louder_for_loud_ones()
     assert nearest_spectrum_accuracy(dataset) == 1
     swapped = dataclasses.replace(dataset.validation, labels=1 - dataset.validation.labels)
     assert nearest_spectrum_accuracy(dataclasses.replace(dataset, validation=swapped)) == 0
+
+
+def test_the_nearest_mean_clip_tells_where_things_move_to():
+    rng = np.random.default_rng(0)
+
+    def clips(count):
+        labels = np.tile([0, 2], count).astype(np.int32)
+        video = rng.integers(0, 100, (len(labels), 2, 3, 3, 1)).astype(np.uint8)
+        video[labels == 0, 1, :, 2] += 100  # to the right at its end
+        video[labels == 2, 0, :, 2] += 100  # to the left
+        return VideoSplit(video, labels)
+
+    dataset = VideoDataset("test", ("right", "up", "left"), clips(20), clips(10), clips(10))
+    assert nearest_clip_accuracy(dataset) == nearest_clip_accuracy(dataset, "test") == 1
