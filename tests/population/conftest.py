@@ -90,7 +90,7 @@ FAMILIES = {
     "video_transformer": (
         "video_classification.yaml",
         (
-            "architecture.choices={patch_size: 14, tubelet_frames: 4, d_model: [8, 12, 16], space_layers: [1, 2], "
+            "architecture.choices={patch_size: 14, tubelet_frames: 4, d_model: [8, 12, 16], space_layers: [1, 2, 3], "
             "time_layers: [1, 2, 3], num_heads: [1, 2], head_dim: [4, 6], d_ff: [8, 16, 24]}",
             "training.batch_size=8",
         ),
