@@ -34,6 +34,10 @@ class OutputError(MetagenError):
     """An output folder that cannot be used as asked."""
 
 
+class MemoryFileError(MetagenError):
+    """A memory of runs that cannot be used: it may not be written, a newer program wrote it, or it has no such run."""
+
+
 class RunError(MetagenError):
     """A run that started and could not finish, for example because every candidate diverged."""
 

@@ -20,6 +20,7 @@ LAYERS = (
     "data",
     "synth",
     "population",
+    "memory",
     "automl",
     "report",
     "cli",

@@ -102,6 +102,8 @@ class Run:
       result: the content of `result.json`.
       front: members of the front, best in the first objective first.
       winner: the candidate that was exported.
+      candidates: all that were proposed, with what was measured on their prototypes.
+      finalists: those that were trained further, with what was measured then.
       latency: the content of `latency.json`; None where candidates are targets that were not built.
       complete: False where a time limit cut the run short; the same command goes on then.
     """
@@ -110,6 +112,8 @@ class Run:
     result: dict[str, Any]
     front: list[Candidate]
     winner: Candidate
+    candidates: list[Candidate]
+    finalists: list[Candidate]
     latency: dict[str, Any] | None
     complete: bool
 
@@ -228,7 +232,7 @@ class _Runner:
         complete = self._is_complete(searched, finalists)
         if complete:
             shutil.rmtree(self._folder.path / CHECKPOINTS, ignore_errors=True)
-        return Run(self._folder.path, result, front, winner, latency, complete)
+        return Run(self._folder.path, result, front, winner, searched.candidates, finalists, latency, complete)
 
     @property
     def _is_of_targets(self) -> bool:

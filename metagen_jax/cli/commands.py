@@ -25,8 +25,10 @@ from metagen_jax.cli.environment import (
     search_on_cpu,
     start_jax,
 )
+from metagen_jax.cli.history import history
 from metagen_jax.cli.workers import default_workers, worker_processes
-from metagen_jax.errors import OutputError, SpecError
+from metagen_jax.errors import MemoryFileError, OutputError, SpecError
+from metagen_jax.memory import Memory, user_file
 from metagen_jax.spec import ModelSpec, json_schema, load_spec
 from metagen_jax.spec.summary import limits_line, target_line
 from metagen_jax.spec.units import parse_bytes, parse_duration_ms
@@ -48,6 +50,7 @@ class Part(enum.StrEnum):
 
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+app.add_typer(history, name="history")
 
 SpecOption = Annotated[Path, typer.Option("--spec", help="The YAML file that says what to build.", show_default=False)]
 OutOption = Annotated[
@@ -91,6 +94,13 @@ WorkersOption = Annotated[
         show_default=False,
     ),
 ]
+MemoryOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--memory", help="File in which runs are remembered. Default: one in your data folder.", show_default=False
+    ),
+]
+NoMemoryOption = Annotated[bool, typer.Option("--no-memory", help="Do not remember this run.")]
 
 
 @app.callback()
@@ -130,6 +140,8 @@ def automl(
     host_devices: HostDevicesOption = DEFAULT_HOST_DEVICES,
     workers: WorkersOption = None,
     disk_limit: DiskLimitOption = None,
+    memory: MemoryOption = None,
+    no_memory: NoMemoryOption = False,
     coordinator: CoordinatorOption = None,
     num_processes: NumProcessesOption = None,
     process_id: ProcessIdOption = None,
@@ -145,7 +157,7 @@ def automl(
     overrides = [f"{path}={value}" for path, value in shorthand.items() if value is not None] + (set_ or [])
     call = Call(spec, tuple(overrides), host_devices, time_limit, plan, train_prototypes)
     cluster = cluster_of(coordinator, num_processes, process_id)
-    _build(call, Means(out, fresh, quiet, workers, disk_limit, cluster))
+    _build(call, Means(out, fresh, quiet, workers, disk_limit, cluster, _memory(memory, no_memory)))
 
 
 @app.command()
@@ -161,6 +173,8 @@ def synth(
     host_devices: HostDevicesOption = DEFAULT_HOST_DEVICES,
     workers: WorkersOption = None,
     disk_limit: DiskLimitOption = None,
+    memory: MemoryOption = None,
+    no_memory: NoMemoryOption = False,
     coordinator: CoordinatorOption = None,
     num_processes: NumProcessesOption = None,
     process_id: ProcessIdOption = None,
@@ -169,7 +183,7 @@ def synth(
     overrides = [*([f"reproducibility.seed={seed}"] if seed is not None else []), *(set_ or [])]
     cluster = cluster_of(coordinator, num_processes, process_id)
     call = Call(spec, tuple(overrides), host_devices, time_limit, plan, search=False)
-    _build(call, Means(out, fresh, quiet, workers, disk_limit, cluster))
+    _build(call, Means(out, fresh, quiet, workers, disk_limit, cluster, _memory(memory, no_memory)))
 
 
 @app.command()
@@ -374,6 +388,7 @@ class Means:
       workers: processes that train; None: as many as there are cores.
       disk_limit: such as 500MB.
       cluster: the other hosts, if there are any.
+      memory: the file in which the run is remembered; None: it is not.
     """
 
     out: Path | None = None
@@ -382,6 +397,7 @@ class Means:
     workers: int | None = None
     disk_limit: str | None = None
     cluster: Cluster | None = None
+    memory: Path | None = None
 
 
 def _build(call: Call, means: Means, *, show: bool = True) -> None:
@@ -431,8 +447,31 @@ def _build(call: Call, means: Means, *, show: bool = True) -> None:
 
             draw_figures(run.path)
         pipeline.finish(run, spec, call.words())
+    if means.memory is not None:
+        _remember(means.memory, prepared, run)
     if show:
         _show_result(run, spec, started)
+
+
+def _memory(file: Path | None, none: bool) -> Path | None:
+    """The file in which a run is remembered, if it is to be."""
+    if none and file is not None:
+        raise MemoryFileError("--no-memory: --memory names a file\n  Leave one of them out.")
+    return None if none else file or user_file()
+
+
+def _remember(file: Path, prepared: "Prepared", run: "Run") -> None:
+    """Stores what a run has measured. A memory that cannot be used is a note: the run is done."""
+    from metagen_jax.automl.remembering import record_of
+
+    def note(text: str) -> None:
+        print(f"note: {text}", file=sys.stderr)
+
+    try:
+        with Memory(file, note) as memory:
+            memory.remember(record_of(prepared, run, time.strftime("%Y-%m-%d")))
+    except MemoryFileError as error:
+        note(str(error))
 
 
 def _helpers(

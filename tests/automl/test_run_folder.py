@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from metagen_jax.automl.run_folder import NOT_HASHED
+from metagen_jax.memory import Memory, user_file
 from metagen_jax.spec import load_spec
 from tests.runs import ROOT, run_tiny, tiny_command
 
@@ -68,6 +69,21 @@ def test_the_manifest_has_the_fingerprint_of_every_artefact(finished: Path):
         assert hashlib.sha256(files[name]).hexdigest() == digest, name
     assert manifest["command"][1] == "automl"
     assert {"jax", "flax", "metagen_jax", "python"} <= manifest["versions"].keys()
+
+
+def test_the_run_is_remembered_with_every_candidate(finished: Path):
+    spec = (finished / "spec.resolved.yaml").read_text()
+    with Memory(user_file(), pytest.fail) as memory:
+        runs = [memory.load(run.id) for run in memory.overview()]
+    (remembered,) = (run for run in runs if run.spec == spec)
+    result = result_of(finished)
+    assert len(remembered.candidates) == result["counts"]["proposed"] - result["counts"]["infeasible"]
+    best = next(candidate for candidate in remembered.candidates if candidate.place == 0)
+    assert best.number == result["front"][0]["number"]
+    winner = remembered.candidates[result["winner"]["number"]]
+    assert winner.costs["params"] == result["winner"]["params"]
+    assert winner.measurements[-1]["stage"] == "final"
+    assert winner.measurements[-1]["metrics"] == pytest.approx(result["winner"]["validation"])
 
 
 def test_the_counts_of_the_result_are_those_of_the_database(finished: Path):

@@ -1,0 +1,130 @@
+"""`metagen history`: what is remembered of earlier runs."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from metagen_jax.errors import MemoryFileError, OutputError
+from metagen_jax.memory import Memory, RunRecord, user_file
+
+BEST_SHOWN = 10
+SQLITE_BEGINS = b"SQLite format 3\0"
+
+history = typer.Typer(
+    no_args_is_help=True, help="List, show, export, import and forget what earlier runs have measured."
+)
+
+MemoryOption = Annotated[
+    Path | None, typer.Option("--memory", help="The file. Default: one in your data folder.", show_default=False)
+]
+RunsArgument = Annotated[list[str], typer.Argument(help="Ids, or how they begin.", show_default=False)]
+
+
+@history.command("list")
+def list_runs(memory: MemoryOption = None) -> None:
+    """Print a line for each run: id, date, candidates, name, task."""
+    with _opened(memory) as opened:
+        for run in opened.overview():
+            print(f"{run.id}  {run.date}  {run.num_candidates:5,} candidates  {run.name}: {run.task}")
+        if not opened.overview():
+            print(f"nothing is remembered in {opened.path}")
+
+
+@history.command()
+def show(run: Annotated[str, typer.Argument(help="Its id, or how it begins.")], memory: MemoryOption = None) -> None:
+    """Print the spec of a run and its best candidates."""
+    with _opened(memory) as opened:
+        (found,) = _ids(opened, [run])
+        record = opened.load(found)
+    print(f"{record.name}, {record.date}: {record.task}, {len(record.candidates):,} candidates\n")
+    print(record.spec)
+    for line in _best(record):
+        print(line)
+
+
+@history.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="A new file, one run a line as JSON.")], memory: MemoryOption = None
+) -> None:
+    """Write all runs into a file that `metagen history import` takes, on any machine."""
+    if file.exists():
+        raise OutputError(f"{file} is there already\n  Name another file, or remove this one.")
+    with _opened(memory) as opened:
+        ids = [run.id for run in opened.overview()]
+        file.write_text("".join(f"{opened.load(run).to_json()}\n" for run in ids), encoding="utf-8")
+    print(f"{len(ids)} runs in {file}")
+
+
+@history.command("import")
+def import_runs(
+    files: Annotated[list[Path], typer.Argument(help="What export has written, or other memories.")],
+    memory: MemoryOption = None,
+) -> None:
+    """Add the runs of other files; those that are remembered already are passed over."""
+    runs = [run for file in files for run in _runs_of(file)]
+    with _opened(memory) as opened:
+        new = opened.merge(runs)
+    print(f"{new} of {len(runs)} runs are new")
+
+
+@history.command()
+def forget(
+    runs: Annotated[list[str] | None, typer.Argument(help="Ids, or how they begin.", show_default=False)] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every run.")] = False,
+    memory: MemoryOption = None,
+) -> None:
+    """Remove runs with all their candidates."""
+    if everything == bool(runs):
+        raise MemoryFileError("forget: which runs\n  Name some as `metagen history list` does, or add --all.")
+    with _opened(memory) as opened:
+        ids = [run.id for run in opened.overview()] if everything else _ids(opened, runs or [])
+        print(f"{opened.forget(ids)} runs forgotten")
+
+
+def _opened(memory: Path | None) -> Memory:
+    return Memory(memory or user_file(), lambda note: print(f"note: {note}", file=sys.stderr))
+
+
+def _ids(memory: Memory, begins: Sequence[str]) -> list[str]:
+    """The runs whose ids begin so, one each."""
+    known, found = [run.id for run in memory.overview()], []
+    for begin in begins:
+        fitting = [run for run in known if run.startswith(begin)]
+        if len(fitting) != 1:
+            problem = f"{len(fitting)} runs begin with '{begin}'" if fitting else f"there is no run '{begin}'"
+            raise MemoryFileError(f"{memory.path}: {problem}\n  `metagen history list` names them.")
+        found += fitting
+    return found
+
+
+def _best(run: RunRecord) -> Iterable[str]:
+    ranked = sorted((each for each in run.candidates if each.place is not None), key=lambda each: each.place or 0)
+    for candidate in ranked[:BEST_SHOWN]:
+        sizes = json.loads(candidate.blueprint)["sizes"]
+        metrics = candidate.measurements[-1]["metrics"] if candidate.measurements else {}
+        measured = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+        axes = ", ".join(f"{name} {length}" for name, length in sizes.items())
+        yield f"{candidate.number:5}  {candidate.costs['params']:12,.0f} parameters  {measured}  ({axes})"
+
+
+def _runs_of(file: Path) -> list[RunRecord]:
+    if not file.is_file():
+        raise MemoryFileError(f"{file}: no such file\n  `metagen history export FILE` writes one.")
+    with file.open("rb") as opened:
+        is_memory = opened.read(len(SQLITE_BEGINS)) == SQLITE_BEGINS
+    if is_memory:
+        with _opened(file) as other:
+            return [other.load(run.id) for run in other.overview()]
+    runs = []
+    for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+        try:
+            runs.append(RunRecord.from_json(line))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise MemoryFileError(
+                f"{file}, line {number}: no run ({type(error).__name__}: {error})\n  `metagen history export` writes what is read."
+            ) from None
+    return runs

@@ -1,0 +1,86 @@
+"""What is remembered: runs, and in each the candidates that it finished."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """One candidate of a run.
+
+    Attributes:
+      number: its position in the run.
+      blueprint: what it is, as `synth.architecture.Blueprint.to_json` writes it.
+      costs: `params`, `flops`, `memory_bytes` and `latency_ms`, as they were predicted.
+      status: `"trained"`, `"stopped"` or `"failed"`.
+      reason: why it failed, in words.
+      place: 0 for the best of the run by its first objective, and so on; None where nothing was measured.
+      measurements: of each fidelity: `stage`, training steps as `step`, and `metrics` by their names.
+    """
+
+    number: int
+    blueprint: str
+    costs: Mapping[str, float]
+    status: str
+    reason: str
+    place: int | None
+    measurements: tuple[Mapping[str, Any], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class RunRecord:
+    """One finished run.
+
+    Attributes:
+      name: that of its spec.
+      date: the day on which it ended, such as `2026-11-27`.
+      task: inputs and outputs in words, such as `image -> label`.
+      spec: its resolved text, YAML.
+      features: numbers that tell how similar two runs are, as `features_of` takes them.
+      objectives: of each its `metric` and its `direction`.
+      versions: of the packages that the numbers depend on.
+      candidates: those that were finished.
+    """
+
+    name: str
+    date: str
+    task: str
+    spec: str
+    features: Mapping[str, float]
+    objectives: tuple[Mapping[str, str], ...]
+    versions: Mapping[str, str]
+    candidates: tuple[Measured, ...]
+
+    @property
+    def id(self) -> str:
+        """Twelve hexadecimal digits of what the run is: done again, or further, it has the same.
+
+        Examples:
+          >>> run = RunRecord("digits", "2026-11-27", "image -> label", "seed: 0", {}, (), {}, ())
+          >>> run.id == dataclasses.replace(run, date="2026-11-28").id
+          True
+          >>> run.id == dataclasses.replace(run, spec="seed: 1").id
+          False
+        """
+        content = json.dumps([self.name, self.spec, dict(self.versions)], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+    def to_json(self) -> str:
+        """All of it in one line, keys sorted."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "RunRecord":
+        """What `to_json` has written.
+
+        Raises:
+          ValueError, TypeError, KeyError: the text is something else.
+        """
+        content = json.loads(text)
+        candidates = (
+            Measured(**{**each, "measurements": tuple(each["measurements"])}) for each in content["candidates"]
+        )
+        return cls(**{**content, "objectives": tuple(content["objectives"]), "candidates": tuple(candidates)})
