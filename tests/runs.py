@@ -58,6 +58,19 @@ TINY = {
             "training.batch_size=16",
         ],
     ),
+    "latent": (
+        "specs/image_diffusion_latent.yaml",
+        [
+            "architecture.choices={condition: 8, width: [8, 12], hidden: [8, 12], num_layers: [1, 2]}",
+            "data={source: digits, autoencoder: ../tests/tiny_autoencoder.yaml}",
+            "search.budget=3",
+            "search.rounds=1",
+            "search.finalists=1",
+            "search.prototype_steps=12",
+            "training.steps=24",
+            "training.batch_size=16",
+        ],
+    ),
     "text": (
         "specs/text_char_lm.yaml",
         [

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-RESULTS = Path(__file__).parent / "results.json"
+RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parent / "README.md"
 
 
@@ -18,25 +18,39 @@ def table(result: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def page(result: Mapping[str, Any]) -> str:
-    """The whole page as Markdown."""
+def section(name: str, result: Mapping[str, Any]) -> str:
+    """What was measured with the winner of one spec."""
     (baseline,), versions = result["baselines"], result["versions"]
     validation, constant = result["validation"]["loss"], baseline["validation"]["loss"]
-    return f"""# Are images of a label what their label says?
+    return f"""## {name}
 
-Written by `python experiments/diffusion/page.py` from `results.json`, which `{result["command"]}` measured ({result["machine"]}; python {versions["python"]}, jax {versions["jax"]}; {result["date"]}) with the winner of `specs/image_diffusion_pixel.yaml`, {result["params"]:,} parameters.
+`{result["command"]}` measured this ({result["machine"]}; python {versions["python"]}, jax {versions["jax"]}; {result["date"]}) with the winner of `specs/{name}.yaml`, {result["params"]:,} parameters.
 
-Its denoising loss is {validation:.3f} on validation images, where {baseline["name"]} has {constant:.3f}: {1 - validation / constant:.0%} below. On test images it is {result["test"]["loss"]:.3f}.
+Its denoising loss is {validation:.3f} on validation data, where {baseline["name"]} has {constant:.3f}: {1 - validation / constant:.0%} below. On test data it is {result["test"]["loss"]:.3f}.
 
-A convolutional network that was trained on the same training images, apart, names {result["classifier"]["accuracy"]:.1%} of the test images rightly. Of {result["samples_of_each_label"]} images that were drawn of each digit it names as many as asked:
+The classifier names {result["classifier"]["accuracy"]:.1%} of the test images rightly. Of {result["samples_of_each_label"]} images that were drawn of each digit it names as many as asked:
 
 {table(result)}
 
-`infer.py` and the figures of a run draw with guidance 2.
-
-![Images drawn from their labels, a row each](samples.png)
+![Images drawn from their labels, a row each](results/{name}.png)
 """
 
 
+def stored() -> dict[str, dict[str, Any]]:
+    """What was measured, by the name of the spec."""
+    files = sorted(RESULTS.glob("*.json"), reverse=True)  # pixels first
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
+
+
+def page(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """The whole page as Markdown."""
+    sections = "\n".join(section(name, result) for name, result in results.items())
+    return f"""# Are images of a label what their label says?
+
+Written by `python experiments/diffusion/page.py` from `results/`. The judge is a convolutional network that was trained on the same training images, apart. `infer.py` and the figures of a run draw with guidance 2. A loss of pixels and one of codes are of different data and cannot be compared.
+
+{sections}"""
+
+
 if __name__ == "__main__":
-    PAGE.write_text(page(json.loads(RESULTS.read_text(encoding="utf-8"))), encoding="utf-8")
+    PAGE.write_text(page(stored()), encoding="utf-8")

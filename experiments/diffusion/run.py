@@ -1,11 +1,12 @@
 """Are images of a label what their label says? A classifier that was trained apart looks at them.
 
-    python experiments/diffusion/run.py                 # runs specs/image_diffusion_pixel.yaml first
-    python experiments/diffusion/run.py --run FOLDER    # a run that there is already
+    python experiments/diffusion/run.py                                  # runs specs/image_diffusion_pixel.yaml first
+    python experiments/diffusion/run.py specs/image_diffusion_latent.yaml
+    python experiments/diffusion/run.py --run FOLDER                     # a run of the spec that there is already
 
-Writes results.json and samples.png beside it; `python experiments/diffusion/page.py` makes README.md of them. The
-classifier is the network that `experiments/tasks/by_hand.yaml` has for `specs/image_cnn_classification.yaml`, trained on
-the same training images.
+Writes a `.json` and a `.png` of the spec's name into results/; `python experiments/diffusion/page.py` makes README.md of
+them. The classifier is the network that `experiments/tasks/by_hand.yaml` has for
+`specs/image_cnn_classification.yaml`, trained on the same training images.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from experiments.provenance import provenance  # noqa: E402
 from experiments.tasks.run import BY_HAND, metagen  # noqa: E402
 
 HERE = Path(__file__).parent
-DIFFUSION, CLASSIFIER = ROOT / "specs/image_diffusion_pixel.yaml", ROOT / "specs/image_cnn_classification.yaml"
+PIXELS, CLASSIFIER = ROOT / "specs/image_diffusion_pixel.yaml", ROOT / "specs/image_cnn_classification.yaml"
 SAMPLES, GUIDANCES = 100, (1.0, 2.0)  # images of each label
 # Run in the folders of the two projects, which know nothing of this package.
 DRAW = """
@@ -52,15 +53,16 @@ np.save(sys.argv[2], np.stack([predict(model, images).argmax(-1) for images in n
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Has a classifier look at images that were drawn from their labels.")
+    parser.add_argument("spec", type=Path, nargs="?", default=PIXELS, help="what is run (default: %(default)s)")
     parser.add_argument("--run", type=Path, help="a finished run of the spec (default: one is made)")
     parser.add_argument("--samples", type=int, default=SAMPLES, help="images of each label (default: %(default)s)")
-    parser.add_argument("--results", type=Path, default=HERE, help="folder for what is written")
+    parser.add_argument("--results", type=Path, default=HERE / "results", help="folder for what is written")
     options = parser.parse_args(arguments)
     options.results.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         measured = measure(Path(folder), options)
     result = {**provenance("experiments/diffusion/run.py", "two cores", 0), **measured}
-    path = options.results / "results.json"
+    path = options.results / f"{options.spec.stem}.json"
     path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(path)
 
@@ -69,11 +71,11 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     run, seconds = options.run, None
     if run is None:
         run = folder / "run"
-        seconds = round(metagen(["automl", "--spec", str(DIFFUSION)], run), 1)
+        seconds = round(metagen(["automl", "--spec", str(options.spec.resolve())], run), 1)
     judge = folder / "judge"
     by_hand = f"architecture.choices={json.dumps(BY_HAND[CLASSIFIER.stem])}"
     metagen(["synth", str(CLASSIFIER), "--set", by_hand], judge)
-    shutil.copy(run / "figures" / "pictures.png", options.results / "samples.png")
+    shutil.copy(run / "figures" / "pictures.png", options.results / f"{options.spec.stem}.png")
     recognised = {str(each): share_of_labels(folder, run, judge, options.samples, each) for each in GUIDANCES}
     winner, classifier = (json.loads((each / "result.json").read_text(encoding="utf-8")) for each in (run, judge))
     return {

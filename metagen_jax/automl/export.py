@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metagen_jax.automl.candidate import Candidate
-from metagen_jax.automl.run_folder import versions
+from metagen_jax.automl.run_folder import AUTOENCODER, versions
 from metagen_jax.population.checkpoints import save_weights
 from metagen_jax.population.weights import Weights
 from metagen_jax.synth import scaling
@@ -49,6 +49,8 @@ def export(folder: Path, prepared: "Prepared", winner: Winner) -> None:
     (costs,) = prepared.prototypes.costs_of(winner.candidate.genotype[None])
     if winner.candidate.shrunk is None:
         _write_trained(part, prepared, winner, costs)
+        if prepared.spec.data.autoencoder is not None:
+            shutil.copytree(folder / AUTOENCODER / "winner", part / "autoencoder")
     else:
         _write_target(part, prepared, winner, prototype_params=costs["params"])
         _write_trained(part / "prototype", prepared, winner, costs)

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from metagen_jax.automl import objectives
+from metagen_jax.automl.autoencoder import LatentDrawer, load_autoencoder
 from metagen_jax.automl.candidate import FAILED, PROPOSED, STOPPED, TRAINED, Candidate
 from metagen_jax.automl.chunks import ChunkTrainer
 from metagen_jax.automl.confusion import write_confusion
@@ -30,7 +31,7 @@ from metagen_jax.automl.samples import sample_answers, write_pictures
 from metagen_jax.automl.search_engine import ArchitectureSearchEngine, SearchResult
 from metagen_jax.automl.stopwatch import MOST_MEASURED, Stopwatch, read_latency
 from metagen_jax.automl.time_limit import keep_within
-from metagen_jax.data import Dataset, load_dataset, sha256
+from metagen_jax.data import CodeDataset, Dataset, ImageDataset, load_dataset, read_codes, sha256
 from metagen_jax.errors import RunError
 from metagen_jax.population.devices import population_mesh
 from metagen_jax.population.plan import Plan
@@ -64,6 +65,7 @@ class Options:
       disk_limit_bytes: for checkpoints of trainings under way; None: no limit.
       measured: the content of a `latency.json`, so that a limit on time comes to the same verdicts; None: that of the
         interrupted run which goes on, if there is one.
+      in_stages: whether this is one of the two stages of a run that learns from codes.
     """
 
     out: Path | None = None
@@ -75,6 +77,7 @@ class Options:
     time_limit_s: float | None = None
     disk_limit_bytes: int | None = None
     measured: dict[str, Any] | None = None
+    in_stages: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,19 +121,31 @@ class Run:
     complete: bool
 
 
-def prepare(spec: ModelSpec, predictor: Predictor | None = None) -> Prepared:
+def prepare(spec: ModelSpec, predictor: Predictor | None = None, codes: Path | None = None) -> Prepared:
     """Loads the data and derives the search space.
 
     Args:
       predictor: of latencies; None: what is known of the spec's device.
+      codes: the file of the codes that are learnt from, where the spec names an autoencoder.
     Raises:
       SpecError, DataError, InfeasibleError: the spec, its data or its limits cannot be worked with.
     """
     modality = modality_of(spec)
     check_choices(spec, modality)
-    dataset = load_dataset(spec)
+    dataset = _load(spec, codes)
     space = build_space(spec, modality, dataset, predictor)
     return Prepared(spec, modality, dataset, space, build_prototypes(space, dataset))
+
+
+def _load(spec: ModelSpec, codes: Path | None) -> Dataset:
+    if spec.data.autoencoder is None:
+        return load_dataset(spec)
+    if codes is None:
+        remedy = "Run the spec, or name that of the autoencoder here."
+        raise spec.error("data.autoencoder", "there are no codes before it is trained", remedy)
+    images = load_dataset(spec)
+    assert isinstance(images, ImageDataset)
+    return read_codes(codes, images)
 
 
 def chunk_trainer(prepared: Prepared, num_devices: int | None, note: Callable[[str], None]) -> ChunkTrainer:
@@ -154,7 +169,13 @@ def run(prepared: Prepared, options: Options, progress: Progress | None = None, 
       OutputError: the folder cannot be used.
       RunError: every candidate diverged or measured over a limit on time, or the time limit passed before one was
         trained.
+      SpecError: it is a stage of two, and its networks are too large to be trained.
     """
+    if options.in_stages and prepared.prototypes is not prepared.space:
+        problem = (
+            "has networks of more than search.prototype_params, and codes take networks that are trained themselves"
+        )
+        raise prepared.spec.error("constraints.parameter_budget", problem, "Allow fewer parameters, or raise that.")
     with claimed(prepared.spec, options):
         return _Runner(prepared, options, progress or Silent(), helpers).run()
 
@@ -192,7 +213,13 @@ class _Runner:
 
     def run(self) -> Run:
         choices = {"search": self._options.search, "train_prototypes": self._options.train_prototypes}
-        given = {"options": choices, "plan": self._plan.to_json(), "latency": self._space.predictor.to_json()}
+        given: dict[str, Any] = {
+            "options": choices,
+            "plan": self._plan.to_json(),
+            "latency": self._space.predictor.to_json(),
+        }
+        if isinstance(self._dataset, CodeDataset):
+            given["codes"] = sha256(self._dataset)
         if self._folder.prepare(self._spec, given, self._options.fresh):
             self._progress.note(f"going on with the run in {self._folder.path}")
         limited = longest_ms(self._spec) is not None
@@ -221,7 +248,7 @@ class _Runner:
             self._timed("project", lambda: self._export(winner, final, weights[position], test, baselines, searched))
         if self._spec.outputs.figures:
             model = self._model(final, weights[position])
-            write_pictures(self._dataset, model, self._folder.path, self._spec.seed)
+            write_pictures(self._dataset, self._drawer(model), self._folder.path, self._spec.seed)
             write_confusion(self._dataset, model, self._folder.path)
         result = self._result(searched, front, winner, final, finalists, test, baselines, difference)
         if over:
@@ -393,6 +420,14 @@ class _Runner:
 
     def _model(self, candidate: Candidate, weights: Weights) -> Any:
         return self._trainer.structure(candidate).apply(candidate.prototype.sizes, weights)
+
+    def _drawer(self, model: Any) -> Any:
+        """The model, with what turns its answers into images where they are codes."""
+        autoencoder = self._spec.data.autoencoder
+        if autoencoder is None:
+            return model
+        assert isinstance(self._dataset, CodeDataset)
+        return LatentDrawer(model, load_autoencoder(self._folder.autoencoder.path, autoencoder), self._dataset)
 
     # -- what is written ----------------------------------------------------------------------------------------------
 

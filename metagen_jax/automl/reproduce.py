@@ -25,6 +25,7 @@ class Recorded:
       predictor: of the latencies.
       measured: the latencies that were measured; a limit on time comes to the same verdicts by them.
       sha256: the fingerprint of every artefact, by its path in the folder.
+      autoencoder: the first of two stages, where it learnt from codes.
     """
 
     folder: Path
@@ -36,6 +37,7 @@ class Recorded:
     predictor: Predictor
     measured: dict[str, Any] | None
     sha256: dict[str, str]
+    autoencoder: "Recorded | None"
 
 
 def read_recorded(folder: Path) -> Recorded:
@@ -44,7 +46,7 @@ def read_recorded(folder: Path) -> Recorded:
     Raises:
       OutputError: no run has ended there, or a time limit cut it short.
     """
-    manifest = RunFolder(folder).manifest()
+    manifest, first = RunFolder(folder).manifest(), RunFolder(folder).autoencoder.path
     if not manifest["complete"]:
         raise OutputError(
             f"{folder} was cut short by a time limit: how far it came depends on the clock\n"
@@ -58,6 +60,7 @@ def read_recorded(folder: Path) -> Recorded:
         predictor=Predictor(**manifest["latency"]),
         measured=read_latency(folder),
         sha256=manifest["sha256"],
+        autoencoder=read_recorded(first) if first.is_dir() else None,
         **manifest["options"],
     )
 

@@ -1,6 +1,7 @@
 """A run's folder: where its files are, how they are written, what they hash to."""
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import platform
@@ -26,7 +27,10 @@ NOT_HASHED = {MARKER, LOCK, ORIGIN, LOG, "timing.json", LATENCY}
 DATABASE = "search.sqlite"
 CHECKPOINTS = "checkpoints"  # of trainings under way
 DATABASE_FILES = {DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"}
+AUTOENCODER, CODES = "autoencoder", "codes.npz"  # the first stage of a run that learns from codes, a run of its own
+FIRST_STAGE = {AUTOENCODER, CODES}
 CONTINUED = {LOCK, ORIGIN, SPEC, LOG, LATENCY, CHECKPOINTS} | DATABASE_FILES  # what an interrupted run leaves
+ADVICE = "Add --fresh to start over, or give another --out."
 FIRST = {LOCK, f"{ORIGIN}.part", ORIGIN, f"{SPEC}.part"}  # all that may be there before the spec is
 
 
@@ -74,6 +78,20 @@ def changes_of_origin(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
         elif old != new:
             changes.append(f"{name} {'none' if old is None else old} (now {'none' if new is None else new})")
     return changes
+
+
+def _is_hashed(name: str) -> bool:
+    """Whether a file is an artefact, by its path in the folder."""
+    own = name.removeprefix(f"{AUTOENCODER}/")
+    return own not in NOT_HASHED and not own.startswith(f"{CHECKPOINTS}/")
+
+
+def _yaml(spec: ModelSpec) -> str:
+    """The spec as a folder keeps it: an autoencoder's own spec is found in its folder inside."""
+    if spec.data.autoencoder is None:
+        return spec.to_yaml()
+    data = dataclasses.replace(spec.data, written_autoencoder=f"{AUTOENCODER}/{SPEC}")
+    return dataclasses.replace(spec, data=data).to_yaml()
 
 
 class RunFolder:
@@ -134,6 +152,32 @@ class RunFolder:
         file = self.path / ORIGIN
         return {} if self.is_finished or not file.is_file() else json.loads(file.read_text(encoding="utf-8"))
 
+    @property
+    def autoencoder(self) -> "RunFolder":
+        """The folder of the first stage."""
+        return RunFolder(self.path / AUTOENCODER)
+
+    def begin(self, spec: ModelSpec, fresh: bool) -> bool:
+        """Gets the claimed folder ready for a run of two stages and says whether the first one is finished.
+
+        While it is not, nothing that may be there of the second is worth anything.
+
+        Args:
+          spec: of the second stage.
+          fresh: throw away what is there.
+        Raises:
+          OutputError: there is a finished run, or one of another spec.
+        """
+        self._check_free(spec, fresh)
+        first, autoencoder = self.autoencoder, spec.data.autoencoder
+        finished = first.is_finished and not fresh
+        if not finished:
+            self._remove_all_but({LOCK} if fresh else {LOCK, AUTOENCODER})
+            write_text(self.path / SPEC, _yaml(spec))
+        elif autoencoder is not None and (first.path / SPEC).read_text(encoding="utf-8") != autoencoder.to_yaml():
+            raise OutputError(f"{first.path} holds a run of another spec\n  {ADVICE}")
+        return finished
+
     def prepare(self, spec: ModelSpec, given: dict[str, Any], fresh: bool) -> bool:
         """Gets the claimed folder ready for a run and says whether it continues an interrupted one.
 
@@ -145,30 +189,38 @@ class RunFolder:
         Raises:
           OutputError: there is a finished run, or an interrupted one of another spec or another program.
         """
-        if self.is_finished and not fresh:
+        self._check_free(spec, fresh)
+        origin = surroundings() | given
+        in_stages = spec.data.autoencoder is not None
+        begun = (self.path / ORIGIN).is_file() or not in_stages  # the first stage leaves the spec and no origin
+        continues = not fresh and (self.path / SPEC).is_file() and begun
+        if continues:
+            self._check_same_origin(origin)
+        kept = CONTINUED if continues else {LOCK}
+        self._remove_all_but(kept | FIRST_STAGE if in_stages else kept)
+        write_json(self.path / ORIGIN, origin)
+        write_text(self.path / SPEC, _yaml(spec))
+        return continues
+
+    def _check_free(self, spec: ModelSpec, fresh: bool) -> None:
+        if fresh:
+            return
+        if self.is_finished:
             raise OutputError(
                 f"{self.path} already holds a finished run\n  Add --fresh to replace it, or give another --out."
             )
-        origin = surroundings() | given
-        continues = not fresh and (self.path / SPEC).is_file()
-        if continues:
-            self._check_same_run(spec, origin)
-        self._remove_all_but(CONTINUED if continues else {LOCK})
-        write_json(self.path / ORIGIN, origin)
-        write_text(self.path / SPEC, spec.to_yaml())
-        return continues
+        file = self.path / SPEC
+        if file.is_file() and file.read_text(encoding="utf-8") != _yaml(spec):
+            raise OutputError(f"{self.path} holds an unfinished run of another spec\n  {ADVICE}")
 
-    def _check_same_run(self, spec: ModelSpec, origin: dict[str, Any]) -> None:
-        advice = "Add --fresh to start over, or give another --out."
-        if (self.path / SPEC).read_text(encoding="utf-8") != spec.to_yaml():
-            raise OutputError(f"{self.path} holds an unfinished run of another spec\n  {advice}")
+    def _check_same_origin(self, origin: dict[str, Any]) -> None:
         file = self.path / ORIGIN
         if not file.is_file():
-            raise OutputError(f"{self.path} holds an unfinished run that does not say what wrote it\n  {advice}")
+            raise OutputError(f"{self.path} holds an unfinished run that does not say what wrote it\n  {ADVICE}")
         changes = ", ".join(changes_of_origin(json.loads(file.read_text(encoding="utf-8")), origin))
         if changes:
             raise OutputError(
-                f"{self.path} holds an unfinished run with {changes}; its numbers would not fit together\n  {advice}"
+                f"{self.path} holds an unfinished run with {changes}; its numbers would not fit together\n  {ADVICE}"
             )
 
     def _remove_all_but(self, kept: set[str]) -> None:
@@ -185,11 +237,7 @@ class RunFolder:
         """The fingerprint of every artefact, by its path in the folder."""
         files = sorted(path for path in self.path.rglob("*") if path.is_file())
         names = {path.relative_to(self.path).as_posix(): path for path in files}
-        return {
-            name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for name, path in names.items()
-            if name not in NOT_HASHED and not name.startswith(f"{CHECKPOINTS}/")
-        }
+        return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in names.items() if _is_hashed(name)}
 
     def manifest(self) -> dict[str, Any]:
         """What the run wrote last.

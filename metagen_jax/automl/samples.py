@@ -13,6 +13,7 @@ from metagen_jax.automl.questions import Which, questions
 from metagen_jax.data import (
     AudioDataset,
     AudioTokenDataset,
+    CodeDataset,
     Dataset,
     DrawnImageDataset,
     ImageDataset,
@@ -54,7 +55,9 @@ def _(dataset: ImageDataset, model: nnx.Module, count: int, seed: int) -> tuple[
 
 
 @answers_of.register
-def _(dataset: DrawnImageDataset, model: nnx.Module, count: int, seed: int) -> tuple[tuple[str, str], ...]:
+def _(
+    dataset: DrawnImageDataset | CodeDataset, model: nnx.Module, count: int, seed: int
+) -> tuple[tuple[str, str], ...]:
     return ()  # images are no text
 
 
@@ -130,7 +133,10 @@ def _(dataset: TextDataset, model: Any, count: int, seed: int) -> tuple[tuple[st
 
 @functools.singledispatch
 def pictures(dataset: Dataset, model: Any, seed: int) -> dict[str, np.ndarray]:
-    """Images that the model gives, by what they are, each `(N, H, W, C)` uint8; none where no images come out."""
+    """Images that the model gives, by what they are, each `(N, H, W, C)` uint8; none where no images come out.
+
+    Where codes are learnt from, the model is a `LatentDrawer`.
+    """
     return {}
 
 
@@ -145,8 +151,18 @@ def _(dataset: UnlabelledImageDataset, model: Any, seed: int) -> dict[str, np.nd
 
 @pictures.register
 def _(dataset: DrawnImageDataset, model: Any, seed: int) -> dict[str, np.ndarray]:
-    labels = jnp.repeat(jnp.arange(min(dataset.num_classes, MOST_LABELS)), DRAWN_OF_LABEL)
-    noise = jax.random.normal(jax.random.key(seed), (len(labels), *dataset.image_shape))
+    return _drawn_by_label(model, dataset.num_classes, dataset.image_shape, seed)
+
+
+@pictures.register
+def _(dataset: CodeDataset, model: Any, seed: int) -> dict[str, np.ndarray]:
+    return _drawn_by_label(model, dataset.num_classes, (dataset.code_length,), seed)
+
+
+def _drawn_by_label(model: Any, num_classes: int, shape: tuple[int, ...], seed: int) -> dict[str, np.ndarray]:
+    """Images that a model draws out of noise, `(*shape,)` each."""
+    labels = jnp.repeat(jnp.arange(min(num_classes, MOST_LABELS)), DRAWN_OF_LABEL)
+    noise = jax.random.normal(jax.random.key(seed), (len(labels), *shape))
     return {"drawn_by_label": _as_bytes(jax.jit(lambda *inputs: model.draw(*inputs))(noise, labels))}
 
 

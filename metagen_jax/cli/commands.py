@@ -38,6 +38,7 @@ from metagen_jax.synth.modalities import modality_of
 if TYPE_CHECKING:
     from metagen_jax.automl.lanes import RemoteLane
     from metagen_jax.automl.pipeline import Options, Prepared, Run
+    from metagen_jax.automl.reproduce import Recorded
     from metagen_jax.population.plan import Plan
     from metagen_jax.synth.costs import Predictor
 
@@ -197,7 +198,7 @@ def reproduce(
 ) -> None:
     """Do a run again and compare every file with the fingerprint that its manifest has; exit code 1 if one differs."""
     from metagen_jax.automl.reproduce import differing_files, read_recorded
-    from metagen_jax.automl.run_folder import SPEC, RunFolder, changes_of_origin, surroundings
+    from metagen_jax.automl.run_folder import RunFolder, changes_of_origin, surroundings
 
     recorded = read_recorded(run)
     changed = differing_files(recorded.sha256, RunFolder(run).sha256())
@@ -209,16 +210,7 @@ def reproduce(
         print(f"note: not the same surroundings: {', '.join(surrounding_changes)}", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="metagen-") as temporary:
         again = out or Path(temporary) / "run"
-        call = Call(
-            run / SPEC,
-            host_devices=recorded.host_devices,
-            plan=recorded.plan,
-            predictor=recorded.predictor,
-            measured=recorded.measured,
-            train_prototypes=recorded.train_prototypes,
-            search=recorded.search,
-        )
-        _build(call, Means(again, quiet=quiet, workers=workers), show=False)
+        _build(_again(recorded), Means(again, quiet=quiet, workers=workers), show=False)
         differing = differing_files(recorded.sha256, RunFolder(again).sha256())
     if not differing:
         print(f"reproduced: all {len(recorded.sha256)} files of {run} have the same bytes")
@@ -356,6 +348,7 @@ class Call:
       plan: a file or a plan.
       train_prototypes, search, measured: see `pipeline.Options`.
       predictor: of latencies; None: that of the interrupted run which goes on, or what is known of the device.
+      first: how the autoencoder is trained whose codes are learnt from; None: with a plan and a predictor of its own.
     """
 
     path: Path
@@ -367,6 +360,12 @@ class Call:
     search: bool = True
     predictor: "Predictor | None" = None
     measured: dict[str, Any] | None = None
+    first: "Call | None" = None
+
+    def of_autoencoder(self, spec: ModelSpec) -> "Call":
+        """The call that trains the autoencoder first that this one needs."""
+        given = Call(Path(), host_devices=self.host_devices, train_prototypes=self.train_prototypes, search=self.search)
+        return dataclasses.replace(self.first or given, path=Path(spec.locations.file))
 
     def words(self) -> tuple[str, ...]:
         """The command in one canonical form; where the folder is and how much is printed do not belong to it."""
@@ -405,17 +404,17 @@ def _build(call: Call, means: Means, *, show: bool = True) -> None:
     spec = _load(call.path, list(call.overrides))
     limit_s = None if call.time_limit is None else _of_option("--time-limit", parse_duration_ms, call.time_limit) / 1000
     limit_bytes = None if means.disk_limit is None else _of_option("--disk-limit", parse_bytes, means.disk_limit)
-    plan = _read_plan(call.plan) if isinstance(call.plan, Path) else call.plan
+    plan = _plan_of(call)
     start_jax(call.host_devices)
     keep_compilations()
 
     # Only from here on is JAX needed, and only now do its flags stand.
     from metagen_jax.automl import pipeline
-    from metagen_jax.automl.planning import plan_of, predictor_of_run
-    from metagen_jax.cli.console import RunConsole
 
-    progress = RunConsole(spec.search.objectives, means.quiet, started)
     if means.cluster is not None:
+        if spec.data.autoencoder is not None:
+            problem = "codes are on the host that has trained it"
+            raise spec.error("data.autoencoder", problem, "Run this on one host, without --coordinator.")
         join(means.cluster)
     search_on_cpu()
     options = pipeline.Options(
@@ -429,16 +428,78 @@ def _build(call: Call, means: Means, *, show: bool = True) -> None:
         disk_limit_bytes=limit_bytes,
         measured=call.measured,
     )
-    prepared = pipeline.prepare(spec, call.predictor or predictor_of_run(spec, options))
+    if spec.data.autoencoder is None:
+        run = _run(call, means, spec, options, started)
+    else:
+        run = _run_in_stages(call, means, spec, options, started)
+    if run is not None and show:
+        _show_result(run, spec, started)
+
+
+def _run_in_stages(call: Call, means: Means, spec: ModelSpec, options: "Options", started: float) -> "Run | None":
+    """Trains the autoencoder of a spec, unless that is done, and then what draws its codes.
+
+    Half of a time limit is for the one, the rest for the other. A run whose autoencoder was cut short is so too.
+    """
+    from metagen_jax.automl.autoencoder import write_codes
+    from metagen_jax.automl.pipeline import claimed
+    from metagen_jax.automl.run_folder import RunFolder
+    from metagen_jax.cli.console import RunConsole
+
+    autoencoder, limit_s, begun = spec.data.autoencoder, options.time_limit_s, time.monotonic()
+    assert autoencoder is not None
+    with claimed(spec, options):
+        progress = RunConsole(spec.search.objectives, means.quiet, started)
+        progress.note(f"two stages: the autoencoder of {autoencoder.locations.file}, then what draws its codes")
+        folder, complete = RunFolder.for_spec(spec, options.out), True
+        options = dataclasses.replace(options, in_stages=True)
+        if not folder.begin(spec, options.fresh):
+            first_call = call.of_autoencoder(autoencoder)
+            first_options = dataclasses.replace(
+                options,
+                out=folder.autoencoder.path,
+                fresh=False,
+                plan=_plan_of(first_call),
+                measured=first_call.measured,
+                time_limit_s=None if limit_s is None else limit_s / 2,
+            )
+            first = _run(first_call, means, autoencoder, first_options, started)
+            complete = first is not None and first.complete
+        left_s = None if limit_s is None else limit_s - (time.monotonic() - begun)
+        options = dataclasses.replace(options, fresh=False, time_limit_s=left_s)
+        return _run(call, means, spec, options, started, write_codes(folder, spec), complete)
+
+
+def _run(
+    call: Call,
+    means: Means,
+    spec: ModelSpec,
+    options: "Options",
+    started: float,
+    codes: Path | None = None,
+    complete: bool = True,
+) -> "Run | None":
+    """Does a run of one stage from the data to the manifest; None on a host that follows another one.
+
+    Args:
+      codes: see `pipeline.prepare`.
+      complete: False where what the run starts from was cut short.
+    """
+    from metagen_jax.automl import pipeline
+    from metagen_jax.automl.planning import plan_of, predictor_of_run
+    from metagen_jax.cli.console import RunConsole
+
+    progress = RunConsole(spec.search.objectives, means.quiet, started)
+    prepared = pipeline.prepare(spec, call.predictor or predictor_of_run(spec, options), codes)
     if means.cluster is not None and not leads():
         follow(prepared, _num_devices(), progress.note)
-        return
+        return None
     options = dataclasses.replace(options, plan=plan_of(prepared, options))
     for line in _overview(call, prepared, options):
         progress.note(line)
     with pipeline.claimed(spec, options):
         try:
-            with _helpers(means, prepared, progress.note) as helpers:
+            with _helpers(means, prepared, codes, progress.note) as helpers:
                 run = pipeline.run(prepared, options, progress, helpers)
         finally:
             progress.close()
@@ -446,11 +507,11 @@ def _build(call: Call, means: Means, *, show: bool = True) -> None:
             from metagen_jax.report.figures import draw_figures
 
             draw_figures(run.path)
+        run = dataclasses.replace(run, complete=run.complete and complete)
         pipeline.finish(run, spec, call.words())
     if means.memory is not None:
         _remember(means.memory, prepared, run)
-    if show:
-        _show_result(run, spec, started)
+    return run
 
 
 def _memory(file: Path | None, none: bool) -> Path | None:
@@ -475,7 +536,7 @@ def _remember(file: Path, prepared: "Prepared", run: "Run") -> None:
 
 
 def _helpers(
-    means: Means, prepared: "Prepared", note: Callable[[str], None]
+    means: Means, prepared: "Prepared", codes: Path | None, note: Callable[[str], None]
 ) -> AbstractContextManager[list["RemoteLane"]]:
     """The other processes that train: those of the other hosts, or some on this one."""
     import jax
@@ -485,14 +546,37 @@ def _helpers(
     if means.cluster is not None:
         return others(means.cluster, prepared, note)
     count = means.workers or (default_workers() if jax.default_backend() == "cpu" else 1)
-    return worker_processes(count - 1, partial(pipeline.prepare, prepared.spec, prepared.space.predictor), note)
+    prepare = partial(pipeline.prepare, prepared.spec, prepared.space.predictor, codes)
+    return worker_processes(count - 1, prepare, note)
 
 
 def _load(path: Path, overrides: list[str]) -> ModelSpec:
-    """The spec, with its family and choices checked too."""
+    """The spec, with its family and choices checked too, and those of the autoencoder that it names."""
     spec = load_spec(path, overrides)
-    check_choices(spec, modality_of(spec))
+    for each in (spec, spec.data.autoencoder):
+        if each is not None:
+            check_choices(each, modality_of(each))
     return spec
+
+
+def _again(recorded: "Recorded") -> Call:
+    """The call that does a run again, and the autoencoder's before it, if it had one."""
+    from metagen_jax.automl.run_folder import SPEC
+
+    return Call(
+        recorded.folder / SPEC,
+        host_devices=recorded.host_devices,
+        plan=recorded.plan,
+        predictor=recorded.predictor,
+        measured=recorded.measured,
+        train_prototypes=recorded.train_prototypes,
+        search=recorded.search,
+        first=None if recorded.autoencoder is None else _again(recorded.autoencoder),
+    )
+
+
+def _plan_of(call: Call) -> "Plan | None":
+    return _read_plan(call.plan) if isinstance(call.plan, Path) else call.plan
 
 
 def _read_plan(file: Path) -> "Plan":

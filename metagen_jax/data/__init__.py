@@ -12,11 +12,14 @@ from metagen_jax.data.baselines import (
     unigram_bits_per_token,
 )
 from metagen_jax.data.characters import decode, decode_padded, encode
+from metagen_jax.data.codes import codes_of, read_codes
 from metagen_jax.data.datasets import (
     SPLITS,
     AudioDataset,
     AudioSplit,
     AudioTokenDataset,
+    CodeDataset,
+    CodeSplit,
     Dataset,
     DrawnImageDataset,
     ImageDataset,
@@ -36,6 +39,8 @@ __all__ = [
     "AudioDataset",
     "AudioSplit",
     "AudioTokenDataset",
+    "CodeDataset",
+    "CodeSplit",
     "Dataset",
     "DrawnImageDataset",
     "ImageDataset",
@@ -47,6 +52,7 @@ __all__ = [
     "VideoDataset",
     "VideoSplit",
     "bigram_bits_per_character",
+    "codes_of",
     "decode",
     "decode_padded",
     "describe",
@@ -59,6 +65,7 @@ __all__ = [
     "nearest_clip_accuracy",
     "nearest_spectrum_accuracy",
     "pca_mse",
+    "read_codes",
     "save_npz",
     "sha256",
     "unigram_bits_per_token",

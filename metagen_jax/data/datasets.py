@@ -1,4 +1,4 @@
-"""What a loaded dataset is: three splits of images with or without labels, of texts, clips of sound or clips of video with labels, of one text, or of sound as tokens."""
+"""What a loaded dataset is: three splits of images with or without labels, of their codes, of texts, clips of sound or clips of video with labels, of one text, or of sound as tokens."""
 
 import dataclasses
 
@@ -284,5 +284,53 @@ class AudioTokenDataset:
         return self.start + 1
 
 
-LabelledDataset = ImageDataset | LabelledTextDataset | AudioDataset | VideoDataset
+@dataclasses.dataclass(frozen=True, eq=False)
+class CodeSplit:
+    """The codes of N labelled images.
+
+    Attributes:
+      codes: `(N, L)` float32; over all training codes, each number of a code has a mean of 0 and a variance of 1.
+      labels: `(N,)` int32, positions in the dataset's `class_names`.
+    """
+
+    codes: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class CodeDataset:
+    """The codes that an autoencoder gives labelled images, in the splits of these: what is drawn in their place.
+
+    Attributes:
+      class_names: one name for each label, in the order of the labels.
+      image_shape: height, width, channels of the images.
+      mean, deviation: `(L,)` float32, of the numbers of training codes; a code that the autoencoder decodes is the one
+        here times `deviation` plus `mean`.
+      notes: what was done to the data while it was read, in plain sentences.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    mean: np.ndarray
+    deviation: np.ndarray
+    train: CodeSplit
+    validation: CodeSplit
+    test: CodeSplit
+    notes: tuple[str, ...] = ()
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.class_names)
+
+    @property
+    def code_length(self) -> int:
+        """Numbers of a code."""
+        return len(self.mean)
+
+
+LabelledDataset = ImageDataset | CodeDataset | LabelledTextDataset | AudioDataset | VideoDataset
 Dataset = LabelledDataset | UnlabelledImageDataset | TextDataset | AudioTokenDataset

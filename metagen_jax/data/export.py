@@ -13,6 +13,7 @@ from metagen_jax.data.datasets import (
     SPLITS,
     AudioDataset,
     AudioTokenDataset,
+    CodeDataset,
     Dataset,
     ImageDataset,
     LabelledDataset,
@@ -28,6 +29,8 @@ def dataset_arrays(dataset: Dataset) -> dict[str, np.ndarray]:
     """Returns the arrays by which a dataset is written to a file, in the order of the file.
 
     Images: `train_images`, `train_labels`, the same for `validation` and `test`, and `class_names` as text.
+    Codes of images: `train_codes`, `train_labels`, the same for the other splits, `class_names`, `image_shape`,
+      `code_mean` and `code_deviation`.
     Images without labels: `train_images`, `validation_images`, `test_images`.
     Text: `train_tokens`, `validation_tokens`, `test_tokens`, and `vocabulary`, one string.
     Labelled texts: `train_tokens`, `train_labels`, the same for the other splits, `class_names` and `vocabulary`.
@@ -41,6 +44,13 @@ def dataset_arrays(dataset: Dataset) -> dict[str, np.ndarray]:
 @dataset_arrays.register
 def _(dataset: ImageDataset) -> dict[str, np.ndarray]:
     return labelled_arrays(dataset, "images") | {"class_names": np.array(dataset.class_names)}
+
+
+@dataset_arrays.register
+def _(dataset: CodeDataset) -> dict[str, np.ndarray]:
+    scale = {"code_mean": dataset.mean, "code_deviation": dataset.deviation}
+    names = {"class_names": np.array(dataset.class_names), "image_shape": np.array(dataset.image_shape)}
+    return labelled_arrays(dataset, "codes") | names | scale
 
 
 @dataset_arrays.register

@@ -10,6 +10,7 @@ from metagen_jax.data.datasets import (
     SPLITS,
     AudioDataset,
     AudioTokenDataset,
+    CodeDataset,
     Dataset,
     DrawnImageDataset,
     ImageDataset,
@@ -148,6 +149,11 @@ def _(dataset: ImageDataset, sizes: str) -> list[str]:
 @facts.register
 def _(dataset: UnlabelledImageDataset, sizes: str) -> list[str]:
     return [_images(dataset, sizes)]
+
+
+@facts.register
+def _(dataset: CodeDataset, sizes: str) -> list[str]:
+    return [f"{dataset.name}: {dataset.code_length} numbers each; {sizes}", class_line(dataset.class_names)]
 
 
 def _images(dataset: ImageDataset | UnlabelledImageDataset, sizes: str) -> str:

@@ -118,6 +118,24 @@ def check_keys_of_modality(spec: SpecFile) -> Iterator[Problem]:
             yield Problem(("data", name), problem, "Remove the line.")
 
 
+def check_autoencoder(spec: SpecFile) -> Iterator[Problem]:
+    path, task, target = spec.data.autoencoder, _task(spec), spec.target
+    if path is None or task is None:
+        return
+    if (task.inputs, task.outputs) != (("label",), ("image",)):
+        problem = f"{show(path)} has no meaning for {task.name}: codes are drawn from labels"
+        yield Problem(("data", "autoencoder"), problem, "Remove the line.")
+        return
+    if spec.training.augmentation != "none":
+        problem = f"{show(spec.training.augmentation)} moves images, and codes are learnt from"
+        yield Problem(
+            ("training", "augmentation"), problem, "Remove the line here; the autoencoder's spec may have it."
+        )
+    for name in target.model_fields_set:
+        problem = "a model of codes is of the size of its data"
+        yield Problem(("target", name), problem, "Remove the line, or data.autoencoder.")
+
+
 def check_channels(spec: SpecFile) -> Iterator[Problem]:
     if spec.data.channels == 2:
         yield Problem(("data", "channels"), "2 is neither grey nor colour", "Write 1 for grey or 3 for colour.")
@@ -269,6 +287,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Callable[[SpecFile], Iterator[Problem]]], .
     (("data",), check_data_origin),
     (("data", "modality"), check_data_modality),
     (("data", "modality"), check_keys_of_modality),
+    (("data", "modality", "training", "target"), check_autoencoder),
     (("data",), check_channels),
     (("data",), check_fractions),
     (("constraints",), check_parameter_budget),

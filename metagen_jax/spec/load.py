@@ -1,5 +1,6 @@
 """Reading a spec: file and overrides to a `ModelSpec`, or one error that lists everything wrong."""
 
+import dataclasses
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,7 @@ from metagen_jax.spec.checks import CHECKS, inferred_format
 from metagen_jax.spec.devices import memory_of
 from metagen_jax.spec.locations import Locations, Path, Problem, dotted, named_override, show
 from metagen_jax.spec.schema import DEFAULT_CONTEXT_WINDOW, SpecFile, section_of, walk_keys
-from metagen_jax.spec.tasks import TaskKind, directions, task_of
+from metagen_jax.spec.tasks import TaskKind, arrow, directions, task_of
 from metagen_jax.spec.yaml_source import Source, flow, parse, read_text
 
 MAX_SHOWN = 25  # problems listed in one error
@@ -31,6 +32,12 @@ def load_spec(path: str | FilePath, overrides: Sequence[str] = ()) -> plain.Mode
       SpecError: the file cannot be read, or something in it or in an override is wrong. One message lists all problems,
         each with its place, the value and what to write instead.
     """
+    spec, file, locations = _read(path, overrides)
+    return _resolve(spec, file, locations)
+
+
+def _read(path: str | FilePath, overrides: Sequence[str]) -> tuple[SpecFile, str, Locations]:
+    """Reads and checks a spec: its sections, its file, and where everything stands."""
     file = str(path)
     shown = file if file and file.isprintable() else ascii(file)
     source = parse(read_text(file, shown), shown)
@@ -51,7 +58,7 @@ def load_spec(path: str | FilePath, overrides: Sequence[str] = ()) -> plain.Mode
     problems = source.problems + [each for each in problems if not _covered(each.path, source.problems)]
     if problems:
         raise SpecError(_report(locations, problems))
-    return _resolve(SpecFile.model_construct(**sections), file, locations)
+    return SpecFile.model_construct(**sections), file, locations
 
 
 def _override(source: Source, override: str) -> list[str]:
@@ -191,7 +198,7 @@ def _resolve(spec: SpecFile, file: str, locations: Locations) -> plain.ModelSpec
         description=spec.description,
         modality=plain.Modality(spec.modality.inputs, spec.modality.outputs),
         task=plain.Task(spec.task.type, spec.task.domain, spec.task.num_classes),
-        data=_resolve_data(spec, file),
+        data=_resolve_data(spec, file, locations),
         constraints=_resolve_constraints(spec, task),
         target=plain.Target(**spec.target.model_dump()),
         training=plain.Training(**training),
@@ -221,13 +228,42 @@ def _resolve(spec: SpecFile, file: str, locations: Locations) -> plain.ModelSpec
     )
 
 
-def _resolve_data(spec: SpecFile, file: str) -> plain.DataSpec:
+def _resolve_data(spec: SpecFile, file: str, locations: Locations) -> plain.DataSpec:
     written = spec.data.model_dump()
     path = spec.data.path
     if path is not None:
         written["path"] = os.path.abspath(FilePath(file).parent / path)  # noqa: PTH100  does not follow links
         written["format"] = spec.data.format or inferred_format(path, spec.modality.inputs, spec.modality.outputs)
-    return plain.DataSpec(written_path=path, **written)
+    autoencoder = written.pop("autoencoder")
+    data = plain.DataSpec(written_path=path, **written)
+    return data if autoencoder is None else _with_autoencoder(data, autoencoder, file, locations)
+
+
+def _with_autoencoder(data: plain.DataSpec, written: str, file: str, locations: Locations) -> plain.DataSpec:
+    """Adds the autoencoder whose spec stands at `written`, seen from the folder of `file`."""
+    path, here = FilePath(file).parent / written, "data.autoencoder"
+    if not path.is_file():
+        raise locations.error(
+            here, f"{show(written)}: no such file", "Write a path relative to the folder of the spec."
+        )
+    spec, own_file, own_locations = _read(path, ())
+    if (spec.modality.inputs, spec.modality.outputs) != (("image",), ("image",)):
+        task = arrow(spec.modality.inputs, spec.modality.outputs)
+        problem = f"{show(written)} is for {task}, and an autoencoder is for image -> image"
+        raise locations.error(here, problem, "Write the spec of an autoencoder, such as image_vae.yaml.")
+    autoencoder = _resolve(spec, own_file, own_locations)
+    if not _same_data(data, autoencoder.data):
+        raise locations.error(here, f"{show(written)} has other data than this spec", "Write the same data into both.")
+    if not autoencoder.outputs.project:
+        problem = f"{show(written)} leaves no project, which holds the weights"
+        raise locations.error(here, problem, "Remove outputs.project there.")
+    return dataclasses.replace(data, autoencoder=autoencoder, written_autoencoder=written)
+
+
+def _same_data(one: plain.DataSpec, other: plain.DataSpec) -> bool:
+    """Whether two specs learn from the same; a path is the same where it is written alike or leads to the same place."""
+    same_place = one.path == other.path or one.written_path == other.written_path
+    return same_place and dataclasses.replace(one, written_path=other.written_path) == other
 
 
 def _resolve_constraints(spec: SpecFile, task: TaskKind) -> plain.Constraints:

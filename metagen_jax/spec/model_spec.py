@@ -39,6 +39,8 @@ class DataSpec:
       written_path: the path as the spec has it.
       format: how the path is read, such as "npz" or "text_folder"; None for embedded data.
       validation_fraction, test_fraction: for `path` only; embedded splits are fixed.
+      autoencoder: whose codes are learnt from in the place of the images; None: the images themselves are.
+      written_autoencoder: the path of its spec as the spec has it. Not part of equality or hash.
     """
 
     source: str | None
@@ -53,6 +55,8 @@ class DataSpec:
     validation_fraction: float
     test_fraction: float
     max_examples: int | None
+    autoencoder: "ModelSpec | None" = None
+    written_autoencoder: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -202,7 +206,10 @@ class ModelSpec:
     @property
     def hash(self) -> str:
         """Eight hex characters that stand for everything the spec asks for."""
-        canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        tree = self.to_dict()
+        if self.data.autoencoder is not None:
+            tree["data"]["autoencoder"] = self.data.autoencoder.hash  # wherever it stands
+        canonical = json.dumps(tree, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:8]
 
     def error(self, path: str, problem: str, remedy: str = "") -> SpecError:
@@ -241,10 +248,11 @@ class ModelSpec:
         return dump(self.to_dict())
 
     def _data_dict(self) -> dict[str, Any]:
+        own = {"autoencoder": self.data.written_autoencoder}
         if self.data.source is not None:
-            return {"source": self.data.source, "max_examples": self.data.max_examples}
-        tree = dict(vars(self.data)) | {"path": self.data.written_path}
-        del tree["written_path"]
+            return own | {"source": self.data.source, "max_examples": self.data.max_examples}
+        tree = dict(vars(self.data)) | {"path": self.data.written_path} | own
+        del tree["written_path"], tree["written_autoencoder"]
         return tree
 
     def _constraints_dict(self) -> dict[str, Any]:

@@ -157,6 +157,13 @@ class DataSection(Section):
     test_fraction: Annotated[float, Number(0, 0.5, above=True)] = key(
         0.1, "Share of your own data kept for the winner's test.", 0.1
     )
+    autoencoder: Annotated[str | None, FilePath()] = key(
+        None,
+        "Draws images by way of short codes: a spec of an autoencoder (`[image]` to `[image]`) of the same data. It is run "
+        "first, and what is learnt then are the codes that it gives the images. `--set` and other options do not change it.",
+        "image_vae.yaml",
+        "none: images are drawn pixel by pixel",
+    )
     max_examples: Annotated[int | None, Whole(10, 10**9)] = key(
         None, "Trains on at most this many examples (of one text: characters).", 2000, "all"
     )
@@ -265,7 +272,7 @@ class ArchitectureSection(Section):
     ] = key(
         (),
         "The family of architectures: `vit`, `cnn` or `resnet` to label images, `vae` to reconstruct them, `unet` to "
-        "draw them, "
+        "draw them, `latent_denoiser` to draw their codes, "
         "`decoder_transformer` to continue a text, `encoder_transformer` to label texts, `spectrogram_transformer` for sound, "
         "`video_transformer` for video.",
         "cnn",

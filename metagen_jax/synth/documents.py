@@ -15,6 +15,7 @@ from metagen_jax.data import (
     SPLITS,
     AudioDataset,
     AudioTokenDataset,
+    CodeDataset,
     Dataset,
     DrawnImageDataset,
     ImageDataset,
@@ -114,6 +115,13 @@ def _(dataset: ImageDataset, folder: Path) -> None:
 @write_meaning.register
 def _(dataset: DrawnImageDataset, folder: Path) -> None:
     write_labels(dataset.class_names, folder)
+
+
+@write_meaning.register
+def _(dataset: CodeDataset, folder: Path) -> None:
+    write_labels(dataset.class_names, folder)
+    scale = {"mean": dataset.mean.tolist(), "deviation": dataset.deviation.tolist()}
+    write_json(folder / "scale.json", scale)
 
 
 @write_meaning.register

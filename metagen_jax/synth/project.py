@@ -151,6 +151,7 @@ def _context(space: SearchSpace, blueprint: Blueprint, facts: ProjectFacts, data
         "bfloat16": precision == "bfloat16",
         "precision": precision,
         "data_included": data_included,
+        "of_codes": space.modality.of_codes,
         "data_limit": LARGEST_DATA_BYTES // 1_000_000,
         **_metrics(facts, metric_titles(space.spec.training.objective)),
     }

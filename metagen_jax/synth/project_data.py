@@ -10,6 +10,7 @@ import numpy as np
 from metagen_jax.data import (
     AudioDataset,
     AudioTokenDataset,
+    CodeDataset,
     Dataset,
     DrawnImageDataset,
     ImageDataset,
@@ -34,6 +35,10 @@ PICTURE_KINDS = {"L": "grey", "LA": "grey with transparency", "RGB": "colour", "
 DARK = 85  # mean of the training images, of 255, below which they are called light on dark
 MOST_LABELS = 30  # that are listed
 LABELS_FILE = ("labels.json", "the names of the labels")
+OF_DRAWING = (
+    "For drawing images like these, for learning how a diffusion model works, and as a starting point for other "
+    "data. Not as a source of evidence: what it draws is made up."
+)
 UNCALIBRATED = "Its probabilities have not been calibrated, and it has not been examined for bias."
 
 Samples = tuple[tuple[str, str], ...]
@@ -82,16 +87,45 @@ def _(dataset: DrawnImageDataset, lengths: Mapping[str, int], samples: Samples) 
         "example_noun": "noisy image",
         "examples_function": "seeded",
         "infer_command": "python infer.py",
-        "intended": (
-            "For drawing images like these, for learning how a diffusion model works, and as a starting point for other "
-            "data. Not as a source of evidence: what it draws is made up."
-        ),
+        "intended": OF_DRAWING,
         "limits": [
-            "What it draws is not always what its label says, and varies less than the images that it was trained on.",
-            f"It was trained on {len(dataset.train):,} images; what it draws may come close to one of them.",
+            *_limits_of_drawing(len(dataset.train)),
             "An image takes as many passes through the network as there are steps, twice over with guidance.",
         ],
         "data_files": [LABELS_FILE],
+    }
+
+
+@data_context.register
+def _(dataset: CodeDataset, lengths: Mapping[str, int], samples: Samples) -> dict[str, Any]:
+    pictures = _picture_context(dataset.image_shape[-1])
+    return {
+        **pictures,
+        "ending": "npy" if pictures["array_input"] else "png",
+        "num_labels": dataset.num_classes,
+        "latent": dataset.code_length,
+        "example_noun": "noisy code",
+        "train_arguments": "codes, labels",
+        "train_values": "*train_data",
+        "examples_function": "seeded",
+        "infer_command": "python infer.py",
+        "data_arrays": "train_codes and train_labels, the same for validation and test, and class_names",
+        "data_card": data_card(
+            dataset,
+            f"{example_counts(dataset)} codes of {dataset.code_length} numbers, scaled to a mean of 0 and a variance of 1. "
+            f"Labels: {listed_classes(dataset.class_names)}.",
+        ),
+        "intended": OF_DRAWING,
+        "limits": [
+            *_limits_of_drawing(len(dataset.train)),
+            "It draws codes, and what an image is drawn from them depends on the autoencoder, which leaves out details.",
+            "A code takes as many passes through the network as there are steps, twice over with guidance.",
+        ],
+        "data_files": [
+            LABELS_FILE,
+            ("scale.json", "mean and deviation of the codes before they were scaled"),
+            ("autoencoder/", "what draws images from codes, a project of its own"),
+        ],
     }
 
 
@@ -131,15 +165,28 @@ def _labelled_image_context(dataset: ImageDataset, samples: Samples) -> dict[str
     }
 
 
+def _limits_of_drawing(num_images: int) -> list[str]:
+    """What everything that draws images of labels cannot do, after training on so many."""
+    return [
+        "What it draws is not always what its label says, and varies less than the images that it was trained on.",
+        f"It was trained on {num_images:,} images; what it draws may come close to one of them.",
+    ]
+
+
+def _picture_context(channels: int) -> dict[str, Any]:
+    """How images of so many channels are written to files."""
+    mode = PICTURE_MODES.get(channels)
+    packages = [("pillow", metadata.version("pillow"))] if mode else []
+    return {"further_packages": packages, "picture_mode": mode, "array_input": mode is None}
+
+
 def _image_context(images: np.ndarray, samples: Samples) -> dict[str, Any]:
     """What the templates of every task with images read, from the training images, `(N, H, W, C)` uint8."""
     *_, size, channels = images.shape
-    mode = PICTURE_MODES.get(channels)
-    alpha = mode in ("LA", "RGBA")
+    pictures = _picture_context(channels)
+    alpha = pictures["picture_mode"] in ("LA", "RGBA")
     return {
-        "further_packages": [("pillow", metadata.version("pillow"))] if mode else [],
-        "picture_mode": mode,
-        "array_input": mode is None,
+        **pictures,
         "alpha": alpha,
         "dark": float((images[..., :-1] if alpha else images).mean()) < DARK,
         "image_size": size,

@@ -14,12 +14,13 @@ from flax import nnx
 
 from experiments.faults.common import Skipped
 from experiments.faults.disk_full import build_interposer
-from metagen_jax.automl.pipeline import Prepared, prepare
+from metagen_jax.automl.pipeline import Prepared
 from metagen_jax.population.devices import population_mesh
 from metagen_jax.population.program import Hyperparameters, Job, Population, Program
 from metagen_jax.population.weights import Structure, Weights
 from metagen_jax.spec import load_spec
 from metagen_jax.synth import codegen
+from tests.codes import prepare_any
 
 SPECS = Path(__file__).parents[2] / "specs"
 SMALL = (
@@ -78,6 +79,13 @@ FAMILIES = {
             "training.batch_size=8",
         ),
     ),
+    "latent_denoiser": (
+        "image_diffusion_latent.yaml",
+        (
+            "architecture.choices={condition: [6, 8], width: [8, 12, 16], hidden: [8, 16, 24], num_layers: [1, 2, 3]}",
+            "training.batch_size=8",
+        ),
+    ),
     "decoder_transformer": (
         "text_char_lm.yaml",
         ("constraints.context_window=12", "training.label_smoothing=0.1", *SMALL),
@@ -125,7 +133,7 @@ class Trained:
         """What the models are called with to answer some of the validation data."""
         first = self.validation[0][:count]
         first = first / np.float32(255) if first.dtype == np.uint8 else first
-        if self.name != "unet":
+        if self.name not in ("unet", "latent_denoiser"):
             return (first,)
         return first, np.linspace(0, 1, count, dtype=np.float32), self.validation[1][:count]
 
@@ -147,7 +155,7 @@ def trained(request: pytest.FixtureRequest) -> Trained:
 def train_family(family: str, *more: str) -> Trained:
     """Trains four members of different sizes; `more` overrides the spec."""
     file, overrides = FAMILIES[family]
-    prepared = prepare(load_spec(SPECS / file, (*overrides, *more)))
+    prepared = prepare_any(load_spec(SPECS / file, (*overrides, *more)))
     space, modality = prepared.space, prepared.modality
     (source,) = space.sources.values()
     module = codegen.load_module(source)

@@ -1,6 +1,7 @@
 """The reference and the editor's schema say what the reader accepts."""
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,12 @@ BASES: list[dict[str, Any]] = [
         "task": {"type": "classification", "num_classes": 10},
         "data": {"path": "mine"},
     },
+    {
+        "name": "demo",
+        "modality": {"inputs": ["label"], "outputs": ["image"]},
+        "task": {"type": "generation"},
+        "data": {"source": "mnist5k"},
+    },
 ]
 
 
@@ -82,6 +89,7 @@ def test_every_key_is_in_the_reference_with_a_description_and_an_example(key):
 @pytest.mark.parametrize("key", [key for key in LEAVES if not key.startswith("search.objectives.")])
 def test_the_example_of_every_key_is_accepted_where_the_key_fits(key, tmp_path):
     value = LEAVES[key].examples[0]
+    shutil.copy(DOCS.parents[1] / "specs" / "image_vae.yaml", tmp_path)  # for `data.autoencoder`
     accepted = False
     for base in BASES:
         (tmp_path / "base.yaml").write_text(dump(base))

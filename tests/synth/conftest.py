@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import wave
@@ -18,7 +19,7 @@ from flax import nnx
 from PIL import Image
 from scipy.signal import resample_poly
 
-from metagen_jax.automl.pipeline import Prepared, prepare
+from metagen_jax.automl.pipeline import Prepared
 from metagen_jax.automl.run_folder import versions
 from metagen_jax.data.waves import read_clip, write_wave
 from metagen_jax.population.checkpoints import save_weights
@@ -27,6 +28,7 @@ from metagen_jax.spec import load_spec
 from metagen_jax.synth import codegen, named_axes
 from metagen_jax.synth.architecture import Blueprint
 from metagen_jax.synth.project import ProjectFacts, write_project
+from tests.codes import prepare_any
 from tests.synth.targets import resnet_sizes
 
 SPECS = Path(__file__).parents[2] / "specs"
@@ -35,6 +37,7 @@ TINY = {  # of each family
     "cnn": {"width": 8, "num_layers": 2, "hidden": 12},
     "vae": {"latent": 3, "width": 8, "hidden": 12, "encoder_layers": 1, "decoder_layers": 2},
     "unet": {"condition": 8} | resnet_sizes((8, 8, 12), (1, 2, 1), 1),
+    "latent": {"condition": 8, "width": 8, "hidden": 12, "num_layers": 2},
     "text": {"d_model": 8, "num_layers": 1, "num_heads": 2, "head_dim": 4, "d_ff": 16},
     "audio": {"d_model": 8, "num_layers": 2, "num_heads": 2, "head_dim": 4, "d_ff": 16},
     "sound": {"d_model": 8, "num_layers": 1, "num_heads": 2, "head_dim": 4, "d_ff": 16},
@@ -46,6 +49,7 @@ GRID = {
     "cnn": {"stride": 2},
     "vae": {"stride": 2},
     "unet": {"stride": 1},
+    "latent": {},
     "text": {},
     "audio": {"stride": 2},
     "sound": {},
@@ -60,6 +64,10 @@ FILES = {
     "cnn": ("image_digits_cnn.yaml", ("training.batch_size=16",)),
     "vae": ("image_vae.yaml", ("data.source=digits", "training.batch_size=16")),
     "unet": ("image_diffusion_pixel.yaml", ("data.source=digits", "training.batch_size=16")),
+    "latent": (
+        "image_diffusion_latent.yaml",
+        ("data={source: digits, autoencoder: ../tests/tiny_autoencoder.yaml}", "training.batch_size=16"),
+    ),
     "text": (
         "text_char_lm.yaml",
         ("constraints.context_window=16", "training.batch_size=8", "training.label_smoothing=0.1"),
@@ -140,7 +148,7 @@ def readme_commands(folder: Path) -> list[list[str]]:
 
 def build(kind: str, folder: Path, *more: str) -> Built:
     file, overrides = FILES[kind]
-    prepared = prepare(load_spec(SPECS / file, (*overrides, *more)))
+    prepared = prepare_any(load_spec(SPECS / file, (*overrides, *more)), TINY["vae"]["latent"])
     if kind == "text":  # the whole text would take a minute to score
         short = {split: getattr(prepared.dataset, split)[:5000] for split in ("validation", "test")}
         prepared = dataclasses.replace(prepared, dataset=dataclasses.replace(prepared.dataset, **short))
@@ -258,6 +266,16 @@ def unet_project(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 
 @pytest.fixture(scope="session")
+def latent_project(tmp_path_factory: pytest.TempPathFactory, vae_project: Built) -> Built:
+    built = build("latent", tmp_path_factory.mktemp("latent") / "project")
+    for name in ("model.py", "checkpoint"):  # what is read of the autoencoder's project
+        part, copy = vae_project.folder / name, built.folder / "autoencoder" / name
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copytree(part, copy) if part.is_dir() else shutil.copy(part, copy)
+    return built
+
+
+@pytest.fixture(scope="session")
 def labelled_text_project(tmp_path_factory: pytest.TempPathFactory) -> Built:
     return build("labelled_text", tmp_path_factory.mktemp("labelled_text") / "project")
 
@@ -349,11 +367,20 @@ def vae_results(vae_project: Built) -> dict[str, Result]:
 
 @pytest.fixture(scope="session")
 def unet_results(unet_project: Built) -> dict[str, Result]:
-    """Everything that the tests want to see of the commands of the project that draws images of labels."""
+    return results_of_drawing(unet_project)
+
+
+@pytest.fixture(scope="session")
+def latent_results(latent_project: Built) -> dict[str, Result]:
+    return results_of_drawing(latent_project)
+
+
+def results_of_drawing(project: Built) -> dict[str, Result]:
+    """Everything that the tests want to see of the commands of a project that draws images of labels."""
     draw = ["infer.py", "--label", "7", "--samples", "5", "--steps", "4", "--out"]
     return run_all(
-        unet_project.folder,
-        read_me(unet_project.folder)
+        project.folder,
+        read_me(project.folder)
         | {
             "draw": [*draw, "../one.png"],
             "draw again": [*draw, "../again.png"],

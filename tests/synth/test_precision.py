@@ -12,11 +12,13 @@ from flax import nnx
 from jax.extend.core import jaxprs_in_params
 
 from metagen_jax.automl.pipeline import Prepared, prepare
-from metagen_jax.data import load_dataset
 from metagen_jax.population.weights import Structure
 from metagen_jax.spec import load_spec
 from metagen_jax.synth import codegen, named_axes
+from metagen_jax.synth.modalities import Field
 from metagen_jax.synth.modalities.image_generation import ImageGeneration
+from metagen_jax.synth.modalities.latent_denoiser import LATENT_DENOISER
+from metagen_jax.synth.modalities.latent_image_generation import LatentImageGeneration
 from metagen_jax.synth.modalities.resnet import RESNET
 from metagen_jax.synth.modalities.unet import UNET
 from tests.synth.conftest import SPECS, Built, Result, build, curve_difference, read_me, run_all
@@ -116,22 +118,41 @@ def test_between_the_blocks_of_three_levels_the_stream_is_float32(block: str):
     assert x.shape == (2, 2, 2, 16)
 
 
+DENOISERS = {  # modality, family, structure, sizes, fixed sizes
+    "u-net": (
+        ImageGeneration(),
+        UNET,
+        {"stride": 1, "block": "convolution"},
+        {"condition": 8} | resnet_sizes((8, 8, 16), (1, 2, 1), 1),
+        {"image_size": 8, "channels": 1, "num_classes": 10},
+    ),
+    "denoiser of codes": (
+        LatentImageGeneration(),
+        LATENT_DENOISER,
+        {},
+        {"condition": 8, "width": 12, "hidden": 16, "num_layers": 2},
+        {"latent": 5, "num_classes": 10},
+    ),
+}
+
+
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_a_u_net_takes_products_in_the_precision_asked_for_and_answers_in_float32(precision: str):
-    modality, structure = ImageGeneration(), {"stride": 1, "block": "convolution", "norm": "rms", "activation": "gelu"}
-    spec = load_spec(DIFFUSION, ("data.source=digits", f"training.precision={precision}"))
-    fixed = modality.fixed_fields(spec, load_dataset(spec))
-    sizes = {"condition": 8} | resnet_sizes((8, 8, 16), (1, 2, 1), 1)
-    source = codegen.program_source(modality, UNET, structure, sizes, fixed, spec.training, 0)
+@pytest.mark.parametrize("name", DENOISERS)
+def test_a_denoiser_takes_products_in_the_precision_asked_for_and_answers_in_float32(name: str, precision: str):
+    modality, family, choices, sizes, of_data = DENOISERS[name]
+    structure = choices | {"norm": "rms", "activation": "gelu"}
+    fixed = [Field(*each, "") for each in of_data.items()]
+    training = load_spec(DIFFUSION, (f"training.precision={precision}",)).training
+    source = codegen.program_source(modality, family, structure, sizes, fixed, training, 0)
     module = codegen.load_module(source)
-    model = Structure(module, UNET.model_class, sizes).abstract(sizes)
+    model = Structure(module, family.model_class, sizes).abstract(sizes)
     named_axes.install_sizes(model, frozenset(sizes))
     graph, params, lengths = nnx.split(model, nnx.Param, ...)
 
     def answer(params, *inputs):
         return nnx.merge(graph, params, lengths)(*inputs)
 
-    inputs = jnp.zeros((2, 8, 8, 1)), jnp.zeros(2), jnp.zeros(2, jnp.int32)
+    inputs = [jnp.zeros((2, *array.shape[1:]), array.dtype) for array in modality.abstract_example(of_data)]
     found = list(operations(jax.make_jaxpr(answer)(params, *inputs).jaxpr))
     inside, looked_up = split_products(found, PRECISIONS[precision])
     if precision != "float32":  # in which a label is looked up too

@@ -31,6 +31,7 @@ LARGE = {
     "image": {"d_model": 16384, "num_layers": 128, "num_heads": 128, "head_dim": 1024, "d_ff": 65536},
     "cnn": {"width": 16384, "num_layers": 128, "hidden": 65536},
     "unet": {"condition": 16384} | resnet_sizes((16384, 32768, 65536), (128, 128, 128), 4),
+    "latent": {"condition": 16384, "width": 16384, "hidden": 65536, "num_layers": 128},
     "vae": {"latent": 65536, "width": 16384, "hidden": 65536, "encoder_layers": 128, "decoder_layers": 128},
 }
 LARGE |= dict.fromkeys(("text", "labelled_text", "audio", "sound"), LARGE["image"])
@@ -67,7 +68,7 @@ def test_every_command_of_the_readme_works_where_metagen_jax_cannot_be_imported(
 
 def test_its_own_tests_pass_and_none_is_skipped(project, request):
     out = results_of(project, request)["-m pytest test_project.py"].out
-    of_images = {"image": 4, "cnn": 4, "vae": 6, "unet": 6}
+    of_images = {"image": 4, "cnn": 4, "vae": 6, "unet": 6, "latent": 7}
     count = (of_images | {"text": 5, "labelled_text": 6, "audio": 5, "sound": 8, "video": 5})[project.kind]
     assert re.search(rf"^=* ?{count} passed in", out, re.M), out
 
@@ -95,7 +96,7 @@ def test_evaluate_gives_the_same_scores_as_the_modality_would(project, request):
     modality, space = project.prepared.modality, project.prepared.space
     fixed = {field.name: field.value for field in space.fixed}
     inputs, targets, *more = modality.evaluation_arrays(project.prepared.dataset, "test", fixed)
-    if project.kind == "unet":
+    if project.kind in ("unet", "latent"):
         (source,) = space.sources.values()
         scores = codegen.load_module(source).score_fn(project.model, inputs, targets, *more)
         assert float(re.search(r"test: loss (\S+)", out).group(1)) == pytest.approx(
@@ -195,13 +196,19 @@ def test_wrong_input_to_the_project_that_draws_is_one_message_with_code_2(vae_re
     assert result.out == ""
 
 
-def test_images_of_a_label_are_drawn_by_their_seed(unet_results, unet_project):
-    outside = unet_project.folder.parent
+@pytest.fixture(params=["unet", "latent"])
+def drawing(request) -> Built:
+    return request.getfixturevalue(f"{request.param}_project")
+
+
+def test_images_of_a_label_are_drawn_by_their_seed(drawing, request):
+    results_of(drawing, request)
+    outside = drawing.folder.parent
     one, again, others = ((outside / f"{name}.png").read_bytes() for name in ("one", "again", "others"))
     assert one == again != others
     with Image.open(outside / "one.png") as file:
         assert file.size == (5 * 8, 8)
-    with Image.open(unet_project.folder / "samples.png") as file:
+    with Image.open(drawing.folder / "samples.png") as file:
         assert file.size == (8 * 8, 10 * 8)
 
 
@@ -213,8 +220,8 @@ def test_images_of_a_label_are_drawn_by_their_seed(unet_results, unet_project):
         ("no format", "cannot be written"),
     ],
 )
-def test_wrong_input_to_the_project_that_draws_labels_is_one_message_with_code_2(unet_results, command, says):
-    result = unet_results[command]
+def test_wrong_input_to_a_project_that_draws_labels_is_one_message_with_code_2(drawing, request, command, says):
+    result = results_of(drawing, request)[command]
     assert result.code == 2
     assert says in result.err
     assert result.out == ""

@@ -21,6 +21,7 @@ from metagen_jax.synth.modalities.base import (
 from metagen_jax.synth.modalities.image_classification import ImageClassification
 from metagen_jax.synth.modalities.image_generation import ImageGeneration
 from metagen_jax.synth.modalities.image_reconstruction import ImageReconstruction
+from metagen_jax.synth.modalities.latent_image_generation import LatentImageGeneration
 from metagen_jax.synth.modalities.text_classification import TextClassification
 from metagen_jax.synth.modalities.text_generation import TextGeneration
 from metagen_jax.synth.modalities.video_classification import VideoClassification
@@ -29,6 +30,7 @@ MODALITIES: list[Modality] = [
     ImageClassification(),
     ImageReconstruction(),
     ImageGeneration(),
+    LatentImageGeneration(),
     TextClassification(),
     AudioClassification(),
     VideoClassification(),
@@ -131,8 +133,7 @@ def modality_of(spec: ModelSpec) -> Modality:
       SpecError: no handler takes this combination; the message lists those that exist.
     """
     for modality in MODALITIES:
-        wanted = (spec.modality.inputs, spec.modality.outputs, spec.task.type)
-        if wanted == (modality.inputs, modality.outputs, modality.task_type):
+        if modality.takes(spec):
             return modality
     known = "; ".join(f"{', '.join(m.inputs)} to {', '.join(m.outputs)} ({m.task_type})" for m in MODALITIES)
     raise spec.error("modality", "no architecture takes these inputs and outputs for this task", f"Known: {known}.")

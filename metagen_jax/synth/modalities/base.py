@@ -144,6 +144,12 @@ class Modality(abc.ABC):
     evaluation_batch_size: ClassVar[int]
     try_it: ClassVar[str]  # a command that uses a trained project
     search_examples: ClassVar[int | None]  # how much of the validation split the search looks at; None: all
+    of_codes: ClassVar[bool] = False  # whether codes of an autoencoder are learnt from, and not the data themselves
+
+    def takes(self, spec: ModelSpec) -> bool:
+        """Whether it is for the inputs, the outputs and the task of a spec, and for what is learnt from."""
+        asked = (spec.modality.inputs, spec.modality.outputs, spec.task.type, spec.data.autoencoder is not None)
+        return asked == (self.inputs, self.outputs, self.task_type, self.of_codes)
 
     @abc.abstractmethod
     def fixed_fields(self, spec: ModelSpec, dataset: Dataset) -> tuple[Field, ...]:

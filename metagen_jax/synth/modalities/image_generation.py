@@ -30,7 +30,7 @@ class ImageGeneration(OfImages):
         "fragments/losses/denoising.py.j2",
         "fragments/data/image_batches.py.j2",
     )
-    recipe_words: ClassVar = {"labelled": True, "has_seeds": True}
+    recipe_words: ClassVar = {"labelled": True, "has_seeds": True, "example": "image"}
     recipe_imports = ("signal_and_noise",)
     evaluation_batch_size = 128
     try_it = "python infer.py"

@@ -15,6 +15,7 @@ from metagen_jax.synth.build import program_of
 from metagen_jax.synth.costs import FLOAT_BYTES, build_cost_model
 from metagen_jax.synth.costs.polynomials import Rulers, rulers_for
 from metagen_jax.synth.space import SearchSpace
+from tests.codes import prepare_any
 from tests.runs import ROOT
 
 SPECS = {
@@ -23,6 +24,7 @@ SPECS = {
     "vae": ("image_vae.yaml", ("training.batch_size=16",)),
     # At a batch of 16, a tenth of its activations does not depend on the batch: about as much as its weights.
     "unet": ("image_diffusion_pixel.yaml", ("data.source=digits", "training.batch_size=64")),
+    "latent_denoiser": ("image_diffusion_latent.yaml", ("training.batch_size=16",)),
     "decoder_transformer": ("text_char_lm.yaml", ("constraints.context_window=24", "training.batch_size=4")),
     "spectrogram_transformer": (
         "audio_classification.yaml",
@@ -44,7 +46,7 @@ SPECS = {
 def space(request: pytest.FixtureRequest) -> SearchSpace:
     name, overrides = SPECS[request.param]
     words = "architecture.choices={norm: [layer], activation: [relu, silu]}"
-    return prepare(load_spec(ROOT / "specs" / name, (words, "constraints.parameter_budget={}", *overrides))).space
+    return prepare_any(load_spec(ROOT / "specs" / name, (words, "constraints.parameter_budget={}", *overrides))).space
 
 
 @pytest.fixture(scope="module")
