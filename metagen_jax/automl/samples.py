@@ -1,6 +1,7 @@
 """A few answers of the winner: as text for its model card, as pictures for a figure of the run, as sound to listen to."""
 
 import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from metagen_jax.automl.questions import Which, questions
 from metagen_jax.data import (
     AudioDataset,
     AudioTokenDataset,
+    CaptionedImageDataset,
     CodeDataset,
     Dataset,
     DrawnImageDataset,
@@ -32,6 +34,9 @@ PROMPT_LENGTH = 32
 CONTINUATION_LENGTH = 120
 PICTURES = "pictures.npz"  # in a run's folder, where images come out
 NUM_RECONSTRUCTED, NUM_DRAWN = 10, 30
+NUM_ASKED, NUM_FOUND = 8, 10  # texts, and images of each row
+EMBEDDED_AT_ONCE = 64
+CHARACTERS_OF_A_WORD = 4  # that there is room for, as in fragments/embeddings/words.py.j2
 MOST_LABELS, DRAWN_OF_LABEL = 10, 10
 NUM_GENERATED = 20  # clips
 FRAMES_SHOWN = 125  # of each
@@ -110,6 +115,28 @@ def _(dataset: LabelledTextDataset, model: Any, count: int, seed: int) -> tuple[
 
 
 @answers_of.register
+def _(dataset: CaptionedImageDataset, model: Any, count: int, seed: int) -> tuple[tuple[str, str], ...]:
+    """Of each of the first images the text, and the text that goes best with it among all of the test."""
+    best = _cosines(model, dataset.test.images[:count], dataset.test.tokens).argmax(axis=1)
+    texts = [decode_padded(row, dataset.vocabulary) for row in dataset.test.tokens]
+    return tuple((f"test image {i}: {texts[i]}", texts[found]) for i, found in enumerate(best))
+
+
+def _cosines(model: Any, images: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+    """How close images `(N, H, W, C)` uint8 are to texts `(M, T)`: `(N, M)`."""
+    context = CHARACTERS_OF_A_WORD * model.text_embed.position.shape[0]
+    embedded = _in_parts(lambda part: model.embed_images(part / 255.0), images)
+    return embedded @ _in_parts(model.embed_texts, tokens[:, :context].astype(np.int32)).T
+
+
+def _in_parts(embed: Callable[[np.ndarray], jax.Array], inputs: np.ndarray) -> np.ndarray:
+    """What `embed` gives of all inputs, which may be too many to be taken at once."""
+    compiled = jax.jit(embed)
+    parts = [inputs[start : start + EMBEDDED_AT_ONCE] for start in range(0, len(inputs), EMBEDDED_AT_ONCE)]
+    return np.concatenate([np.asarray(compiled(part)) for part in parts])
+
+
+@answers_of.register
 def _(dataset: TextDataset, model: Any, count: int, seed: int) -> tuple[tuple[str, str], ...]:
     context = model.embed.position.shape[0]
     length = min(PROMPT_LENGTH, context // 2)
@@ -164,6 +191,15 @@ def _drawn_by_label(model: Any, num_classes: int, shape: tuple[int, ...], seed: 
     labels = jnp.repeat(jnp.arange(min(num_classes, MOST_LABELS)), DRAWN_OF_LABEL)
     noise = jax.random.normal(jax.random.key(seed), (len(labels), *shape))
     return {"drawn_by_label": _as_bytes(jax.jit(lambda *inputs: model.draw(*inputs))(noise, labels))}
+
+
+@pictures.register
+def _(dataset: CaptionedImageDataset, model: Any, seed: int) -> dict[str, np.ndarray]:
+    """For each of the first texts of the test a row: its own image, then those of the test that go best with it."""
+    close = _cosines(model, dataset.test.images, dataset.test.tokens[:NUM_ASKED])  # (images, texts)
+    best = np.argsort(-close, axis=0, kind="stable")[: NUM_FOUND - 1].T
+    rows = np.concatenate([np.arange(len(best))[:, None], best], axis=1)
+    return {"own_image_and_best_found": dataset.test.images[rows.ravel()]}
 
 
 def _as_bytes(images: jax.Array) -> np.ndarray:

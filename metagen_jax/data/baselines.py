@@ -1,11 +1,14 @@
 """What a trained network has to beat."""
 
+from collections import Counter
+
 import numpy as np
 
-from metagen_jax.data.characters import PADDING
+from metagen_jax.data.characters import PADDING, decode_padded
 from metagen_jax.data.datasets import (
     AudioDataset,
     AudioTokenDataset,
+    CaptionedImageDataset,
     LabelledDataset,
     LabelledTextDataset,
     LabelledTextSplit,
@@ -17,6 +20,7 @@ from metagen_jax.data.datasets import (
 FRAME = 256  # samples, of which a spectrum is taken
 CLIPS_AT_ONCE = 256
 TRUSTED = 50  # times that a token has to be seen before what follows it is believed as much as the mean of all
+SHADES, NEIGHBOURS = 4, 10  # of a channel; training images that an image is compared by
 MOST_FITTED = 10_000  # images that principal components are taken from
 
 
@@ -190,3 +194,49 @@ def _spectra_of_few(audio: np.ndarray) -> np.ndarray:
     energy = np.abs(np.fft.rfft(frames)) ** 2
     spectra = np.log(energy + 1.0).mean(axis=1)  # of int16: 1 is about what rounding to whole numbers leaves
     return spectra - spectra.mean(axis=1, keepdims=True)
+
+
+def chance_recall(dataset: CaptionedImageDataset, best: int, split: str = "validation") -> float:
+    """Returns how often the right one is among so many that are drawn from a split."""
+    return min(1.0, best / len(getattr(dataset, split)))
+
+
+def nearest_colours_recall(dataset: CaptionedImageDataset, best: int, split: str = "validation") -> float:
+    """Compares the words of a text with those of the training images whose colours are most like those of an image.
+
+    The colours of an image are how often each of `SHADES^channels` shades is in it. An image and a text of the split go
+    together as the mean over the `NEIGHBOURS` nearest training images, by the sum of absolute differences of colours, of
+    the words that text and training text share, each weighted by the logarithm of how rare it is.
+
+    Returns:
+      How often the right one is among the `best`, the mean of both ways; ties count half.
+    """
+    train, scored = dataset.train, getattr(dataset, split)
+    own, theirs = _colours(train.images), _colours(scored.images)  # (N, shades), (M, shades)
+    distances = np.stack([np.abs(own - row).sum(axis=1) for row in theirs])  # (M, N)
+    nearest = np.argsort(distances, axis=1, kind="stable")[:, :NEIGHBOURS]
+    words = [set(_text(row, dataset).lower().split()) for row in train.tokens]
+    counts = Counter(word for text in words for word in text)
+    weights = {word: float(np.log(len(words) / count)) for word, count in counts.items()}
+    asked = [set(_text(row, dataset).lower().split()) for row in scored.tokens]
+    shared = np.array([[sum(weights[word] for word in text & other) for other in words] for text in asked])  # (M, N)
+    scores = shared[:, nearest].mean(axis=-1).T  # (M, M): images down, texts across
+    return (_among_best(scores, best) + _among_best(scores.T, best)) / 2
+
+
+def _colours(images: np.ndarray) -> np.ndarray:
+    """The share of each shade of `(N, H, W, C)` uint8 images, `(N, SHADES^C)`."""
+    channels = images.shape[-1]
+    codes = (images // (256 // SHADES)).astype(int) @ SHADES ** np.arange(channels)  # (N, H, W)
+    rows = codes.reshape(len(images), -1)
+    return np.stack([np.bincount(row, minlength=SHADES**channels) for row in rows]) / rows.shape[1]
+
+
+def _text(tokens: np.ndarray, dataset: CaptionedImageDataset) -> str:
+    return decode_padded(tokens, dataset.vocabulary)
+
+
+def _among_best(scores: np.ndarray, best: int) -> float:
+    right = np.diagonal(scores)[:, None]
+    rank = (scores > right).sum(axis=1) + ((scores == right).sum(axis=1) - 1) / 2
+    return float((rank < best).mean())

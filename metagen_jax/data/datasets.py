@@ -1,4 +1,5 @@
-"""What a loaded dataset is: three splits of images with or without labels, of their codes, of texts, clips of sound or clips of video with labels, of one text, or of sound as tokens."""
+"""What a loaded dataset is: three splits of images with labels, with texts or with neither, of their codes, of texts, clips
+of sound or clips of video with labels, of one text, or of sound as tokens."""
 
 import dataclasses
 
@@ -332,5 +333,49 @@ class CodeDataset:
         return len(self.mean)
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class CaptionedImageSplit:
+    """N images, each with a text; an image with several texts is there as often.
+
+    Attributes:
+      images: `(N, H, W, C)` uint8, 0 is black.
+      tokens: `(N, T)` uint8 or uint16, as `characters.encode_padded` gives them: 0 fills up a shorter text.
+    """
+
+    images: np.ndarray
+    tokens: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class CaptionedImageDataset:
+    """Images and texts that say what they show, in three splits that share no image.
+
+    Attributes:
+      vocabulary: the characters of the training texts in sorted order.
+      notes: what was done to the data while it was read, in plain sentences.
+    """
+
+    name: str
+    vocabulary: str
+    train: CaptionedImageSplit
+    validation: CaptionedImageSplit
+    test: CaptionedImageSplit
+    notes: tuple[str, ...] = ()
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width, channels."""
+        _, height, width, channels = self.train.images.shape
+        return height, width, channels
+
+    @property
+    def num_tokens(self) -> int:
+        """How many different tokens there are: padding, unknown, and every character."""
+        return len(self.vocabulary) + NUM_SPECIAL
+
+
 LabelledDataset = ImageDataset | CodeDataset | LabelledTextDataset | AudioDataset | VideoDataset
-Dataset = LabelledDataset | UnlabelledImageDataset | TextDataset | AudioTokenDataset
+Dataset = LabelledDataset | UnlabelledImageDataset | TextDataset | AudioTokenDataset | CaptionedImageDataset

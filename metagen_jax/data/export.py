@@ -13,6 +13,7 @@ from metagen_jax.data.datasets import (
     SPLITS,
     AudioDataset,
     AudioTokenDataset,
+    CaptionedImageDataset,
     CodeDataset,
     Dataset,
     ImageDataset,
@@ -34,6 +35,7 @@ def dataset_arrays(dataset: Dataset) -> dict[str, np.ndarray]:
     Images without labels: `train_images`, `validation_images`, `test_images`.
     Text: `train_tokens`, `validation_tokens`, `test_tokens`, and `vocabulary`, one string.
     Labelled texts: `train_tokens`, `train_labels`, the same for the other splits, `class_names` and `vocabulary`.
+    Images with texts: `train_images`, `train_tokens`, the same for the other splits, and `vocabulary`.
     Clips of sound: `train_audio`, `train_labels`, the same for the other splits, `class_names` and `sample_rate`.
     Clips of video: `train_video`, `train_labels`, the same for the other splits, and `class_names`.
     Sound as tokens: `train_tokens`, `validation_tokens`, `test_tokens`, `example_audio`, and what `codec_arrays` gives.
@@ -82,6 +84,11 @@ def _(dataset: VideoDataset) -> dict[str, np.ndarray]:
 
 
 @dataset_arrays.register
+def _(dataset: CaptionedImageDataset) -> dict[str, np.ndarray]:
+    return split_arrays(dataset, "images", "tokens") | {"vocabulary": np.array(dataset.vocabulary)}
+
+
+@dataset_arrays.register
 def _(dataset: AudioTokenDataset) -> dict[str, np.ndarray]:
     tokens = {f"{split}_tokens": getattr(dataset, split) for split in SPLITS}
     return tokens | {"example_audio": dataset.examples} | codec_arrays(dataset)
@@ -95,9 +102,12 @@ def codec_arrays(dataset: AudioTokenDataset) -> dict[str, np.ndarray]:
 
 def labelled_arrays(dataset: LabelledDataset, inputs: str) -> dict[str, np.ndarray]:
     """What goes in and the labels of every split, one after the other."""
-    return {
-        f"{split}_{name}": getattr(getattr(dataset, split), name) for split in SPLITS for name in (inputs, "labels")
-    }
+    return split_arrays(dataset, inputs, "labels")
+
+
+def split_arrays(dataset: LabelledDataset | CaptionedImageDataset, *names: str) -> dict[str, np.ndarray]:
+    """The arrays of these names of every split, one split after the other."""
+    return {f"{split}_{name}": getattr(getattr(dataset, split), name) for split in SPLITS for name in names}
 
 
 def save_npz(dataset: Dataset, path: str | Path) -> None:

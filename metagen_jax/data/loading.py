@@ -10,6 +10,7 @@ from metagen_jax.data.datasets import (
     SPLITS,
     AudioDataset,
     AudioTokenDataset,
+    CaptionedImageDataset,
     CodeDataset,
     Dataset,
     DrawnImageDataset,
@@ -33,7 +34,7 @@ def load_dataset(spec: ModelSpec) -> Dataset:
       An `ImageDataset` for images with labels, a `DrawnImageDataset` for images to be drawn from labels, an
       `UnlabelledImageDataset` for images to be reconstructed, a `TextDataset` for a text to be continued, a
       `LabelledTextDataset` for texts with labels, an `AudioDataset` for recordings with labels, an `AudioTokenDataset`
-      for recordings to be continued, a `VideoDataset` for clips of video.
+      for recordings to be continued, a `VideoDataset` for clips of video, a `CaptionedImageDataset` for images with texts.
     Raises:
       DataError: something is missing, broken or not what the spec says; the message names the file.
     """
@@ -80,11 +81,13 @@ def _(dataset: ImageDataset | VideoDataset, spec: ModelSpec, path: Path) -> None
 
 
 @check.register
-def _(dataset: UnlabelledImageDataset | DrawnImageDataset, spec: ModelSpec, path: Path) -> None:
+def _(dataset: UnlabelledImageDataset | DrawnImageDataset | CaptionedImageDataset, spec: ModelSpec, path: Path) -> None:
     check_square(dataset, path)
 
 
-def check_square(dataset: ImageDataset | UnlabelledImageDataset | VideoDataset, path: Path) -> None:
+def check_square(
+    dataset: ImageDataset | UnlabelledImageDataset | VideoDataset | CaptionedImageDataset, path: Path
+) -> None:
     """Refuses images that are longer on one side than on the other."""
     height, width, _ = dataset.image_shape
     if height != width:
@@ -156,11 +159,17 @@ def _(dataset: CodeDataset, sizes: str) -> list[str]:
     return [f"{dataset.name}: {dataset.code_length} numbers each; {sizes}", class_line(dataset.class_names)]
 
 
-def _images(dataset: ImageDataset | UnlabelledImageDataset, sizes: str) -> str:
+@facts.register
+def _(dataset: CaptionedImageDataset, sizes: str) -> list[str]:
+    _, length = dataset.train.tokens.shape
+    return [_images(dataset, sizes), f"texts of up to {length} characters", _vocabulary(dataset.vocabulary)]
+
+
+def _images(dataset: ImageDataset | UnlabelledImageDataset | CaptionedImageDataset, sizes: str) -> str:
     return f"{dataset.name}: images of {_pixels(dataset)}; {sizes}"
 
 
-def _pixels(dataset: ImageDataset | UnlabelledImageDataset | VideoDataset) -> str:
+def _pixels(dataset: ImageDataset | UnlabelledImageDataset | VideoDataset | CaptionedImageDataset) -> str:
     height, width, channels = dataset.image_shape
     kind = {1: "gray", 3: "RGB"}.get(channels, f"{channels} channels")
     return f"{width} x {height} ({kind})"

@@ -40,6 +40,7 @@ PICTURE_TITLES = {
     "reconstructions": "the same images, drawn from their codes",
     "drawn": "images drawn from random codes",
     "drawn_by_label": "images drawn from their labels, a row each",
+    "own_image_and_best_found": "a text of the test in each row: its own image, then those that go best with it",
     "recorded": "test clips: time to the right, low frequencies at the bottom, white is loud",
     "coded": "the same clips, as their tokens tell them",
     "generated": "clips that the model made up",

@@ -9,6 +9,7 @@ from metagen_jax.spec.devices import memory_of
 from metagen_jax.spec.locations import Problem, show
 from metagen_jax.spec.schema import SpecFile
 from metagen_jax.spec.tasks import (
+    CAPTIONED_IMAGES,
     EMBEDDED_SOURCES,
     FORMATS,
     FORMATS_OF_SUFFIX,
@@ -193,9 +194,14 @@ def check_context_window(spec: SpecFile) -> Iterator[Problem]:
 
 
 def check_augmentation(spec: SpecFile) -> Iterator[Problem]:
-    if spec.training.augmentation == "shift" and "image" not in _words(spec):
-        remedy = "Write none, or remove the line."
-        yield Problem(("training", "augmentation"), "'shift' moves images, and modality has none", remedy)
+    wanted, task = spec.training.augmentation, _task(spec)
+    here, remedy = ("training", "augmentation"), "Write none, or remove the line."
+    if wanted != "none" and "image" not in _words(spec):
+        yield Problem(here, f"'{wanted}' moves images, and modality has none", remedy)
+    elif wanted == "shift_and_words" and task and task.contents != CAPTIONED_IMAGES:
+        yield Problem(
+            here, f"'{wanted}' mixes words of texts, and the data have none", "Write shift, or remove the line."
+        )
 
 
 def check_loss(spec: SpecFile) -> Iterator[Problem]:

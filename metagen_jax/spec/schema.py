@@ -119,8 +119,8 @@ class DataSection(Section):
     path: Annotated[str | None, FilePath()] = key(
         None,
         "Your own data: an .npz, a folder of images by class, a text file, a folder of text files by class, a .csv table "
-        "with the columns text and label, a folder of WAV files by class, or a folder of clips by class, each a folder of "
-        "frames.",
+        "with the columns text and label, a folder of WAV files by class, a folder of clips by class, each a folder of "
+        "frames, or a .csv table with the columns image (a path relative to the table) and text.",
         "my_images",
         "none",
     )
@@ -238,7 +238,8 @@ class TrainingSection(Section):
     objective: Annotated[str | None, Word(tasks.losses)] = key(
         None,
         "The loss that is minimised; `elbo` is the negative evidence lower bound of a variational autoencoder, `denoising` "
-        "the squared error of what a diffusion model says of noisy images.",
+        "the squared error of what a diffusion model says of noisy images, `contrastive` the cross-entropy of finding the text of "
+        "an image among those of a batch, and the other way round.",
         "cross_entropy",
         tasks.losses_by_default(),
     )
@@ -250,8 +251,11 @@ class TrainingSection(Section):
     label_smoothing: Annotated[float, Number(0, 0.5)] = key(
         0.0, "Share of the target spread evenly over all classes, against overconfidence.", 0.1
     )
-    augmentation: Annotated[str, Word(("none", "shift"))] = key(
-        "none", "`shift` moves each training image by a few pixels at random; images only.", "shift"
+    augmentation: Annotated[str, Word(("none", "shift", "shift_and_words"))] = key(
+        "none",
+        "`shift` moves each training image by a few pixels at random; images only. `shift_and_words` also keeps a random part "
+        "of the words of each training text, in random order; images with texts only.",
+        "shift",
     )
     precision: Annotated[str, Word(("float32", "tensorfloat32", "bfloat16"))] = key(
         "float32",
@@ -274,7 +278,7 @@ class ArchitectureSection(Section):
         "The family of architectures: `vit`, `cnn` or `resnet` to label images, `vae` to reconstruct them, `unet` to "
         "draw them, `latent_denoiser` to draw their codes, "
         "`decoder_transformer` to continue a text, `encoder_transformer` to label texts, `spectrogram_transformer` for sound, "
-        "`video_transformer` for video.",
+        "`video_transformer` for video, `dual_encoder` for images with texts.",
         "cnn",
         "the first of these for the task",
     )

@@ -15,6 +15,7 @@ from metagen_jax.errors import ExtensionError, did_you_mean
 LABELLED_IMAGES, TEXT, LABELLED_TEXTS = "images with labels", "text", "texts with labels"
 LABELLED_AUDIO = "recordings with labels"
 LABELLED_VIDEO = "clips of video with labels"
+CAPTIONED_IMAGES = "images with texts"
 
 MINIMIZE, MAXIMIZE = "minimize", "maximize"
 COSTS = {"params": MINIMIZE, "flops": MINIMIZE, "latency_ms": MINIMIZE}  # objectives of every task
@@ -121,6 +122,16 @@ TASKS: list[TaskKind] = [
         loss="cross_entropy",
         metrics=("bits_per_token", "loss"),
     ),
+    TaskKind(
+        inputs=("image", "text"),
+        outputs=("embedding",),
+        type="contrastive",
+        goal="embed images and texts so that what belongs together is close",
+        contents=CAPTIONED_IMAGES,
+        loss="contrastive",
+        metrics=("recall_at_10", "loss"),
+        objectives={"validation_recall_at_10": MAXIMIZE},
+    ),
 ]
 
 EMBEDDED_SOURCES: dict[str, EmbeddedSource] = {
@@ -132,6 +143,8 @@ EMBEDDED_SOURCES: dict[str, EmbeddedSource] = {
     "spoken_prompts": EmbeddedSource(LABELLED_AUDIO, 5),
     "moving_digits": EmbeddedSource(LABELLED_VIDEO, 10),
     "moving_digits_direction": EmbeddedSource(LABELLED_VIDEO, 8),
+    "emoji": EmbeddedSource(CAPTIONED_IMAGES),
+    "emoji_words": EmbeddedSource(CAPTIONED_IMAGES),
 }
 FORMATS: dict[str, str] = {  # what files of each hold
     "npz": LABELLED_IMAGES,
@@ -141,10 +154,11 @@ FORMATS: dict[str, str] = {  # what files of each hold
     "text_table": LABELLED_TEXTS,
     "audio_folder": LABELLED_AUDIO,
     "video_folder": LABELLED_VIDEO,
+    "caption_table": CAPTIONED_IMAGES,
 }
 FORMATS_OF_SUFFIX: dict[str, tuple[str, ...]] = {  # the one that holds what the task takes is read
     ".npz": ("npz",),
-    ".csv": ("text_table",),
+    ".csv": ("text_table", "caption_table"),
     ".txt": ("text",),
     ".text": ("text",),
     ".md": ("text",),

@@ -119,7 +119,7 @@ def _precision_context(precision: str) -> dict[str, Any]:
 def recipe_context(modality: Modality, training: Training, seed: int, fixed: Mapping[str, int]) -> dict[str, Any]:
     """What the templates of the training need: the rendered fragments, and the constants that they read."""
     constants = {"SEED": seed, "BATCH_SIZE": training.batch_size}
-    if training.augmentation == "shift":
+    if training.augmentation != "none":
         constants["MAX_SHIFT"] = max(1, fixed["image_size"] // 14)
     if "context" in fixed:
         constants["CONTEXT"] = fixed["context"]

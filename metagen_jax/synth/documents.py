@@ -15,6 +15,7 @@ from metagen_jax.data import (
     SPLITS,
     AudioDataset,
     AudioTokenDataset,
+    CaptionedImageDataset,
     CodeDataset,
     Dataset,
     DrawnImageDataset,
@@ -40,12 +41,13 @@ PICTURE_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # what PIL calls an imag
 EXAMPLE_TEXT = "example.txt"
 EXAMPLE_WAVE = "example.wav"
 EXAMPLE_CLIP = "example"  # a folder of frames
-LOSSES_IN_NATS = ("cross_entropy", "elbo")
+LOSSES_IN_NATS = ("cross_entropy", "elbo", "contrastive")
 LOSS_TITLES = dict.fromkeys(LOSSES_IN_NATS, "loss in nats") | {"denoising": "loss: mean squared error of velocities"}
 METRIC_TITLES = {
     "accuracy": "accuracy (higher is better)",
     "bits_per_character": "bits per character (lower is better)",
     "bits_per_token": "bits per token (lower is better)",
+    "recall_at_10": "how often the right one is among the ten best, both ways (higher is better)",
     "mse": "mean squared error of a pixel (lower is better)",
     "reconstruction": "how far images are off, in nats of the loss",
     "kl": "what codes tell (Kullback-Leibler divergence), in nats of the loss",
@@ -142,6 +144,12 @@ def _(dataset: LabelledTextDataset, folder: Path) -> None:
 
 
 @write_meaning.register
+def _(dataset: CaptionedImageDataset, folder: Path) -> None:
+    write_json(folder / "vocabulary.json", dataset.vocabulary)
+    write_example(folder / example_file(dataset.image_shape[-1]), dataset.test.images[0])
+
+
+@write_meaning.register
 def _(dataset: AudioDataset, folder: Path) -> None:
     write_labels(dataset.class_names, folder)
     write_wave(folder / EXAMPLE_WAVE, dataset.test.audio[0], dataset.sample_rate)
@@ -217,7 +225,8 @@ def recipe_line(training: Training, hyperparameters: Mapping[str, float], num_st
     """Says in one line how a network is trained."""
     peaks = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in hyperparameters.items())
     extras = [f"labels smoothed by {training.label_smoothing:g}"] if training.label_smoothing else []
-    extras += ["images moved by a few pixels"] if training.augmentation == "shift" else []
+    extras += ["images moved by a few pixels"] if training.augmentation != "none" else []
+    extras += ["texts as some of their words, in any order"] if training.augmentation == "shift_and_words" else []
     extras += [f"products in {training.precision}"] if training.precision != "float32" else []
     recipe = [f"AdamW with clipping for {num_steps} steps of {training.batch_size} examples", peaks]
     return ", ".join([*recipe, f"{training.schedule} schedule", *extras])

@@ -10,6 +10,7 @@ import numpy as np
 from metagen_jax.data import (
     AudioDataset,
     AudioTokenDataset,
+    CaptionedImageDataset,
     CodeDataset,
     Dataset,
     DrawnImageDataset,
@@ -196,11 +197,46 @@ def _image_context(images: np.ndarray, samples: Samples) -> dict[str, Any]:
     }
 
 
-def _image_counts(dataset: ImageDataset | UnlabelledImageDataset) -> str:
+@data_context.register
+def _(dataset: CaptionedImageDataset, lengths: Mapping[str, int], samples: Samples) -> dict[str, Any]:
+    of_images = _image_context(dataset.train.images, samples)
+    example, context = of_images["example_file"], lengths["context"]
+    return {
+        **of_images,
+        "context": context,
+        "train_arguments": "images, tokens",
+        "train_values": "*train_data",
+        "examples_function": "whole",
+        "example_noun": "pair of an image and a text",
+        "infer_command": f'python infer.py {example} --text "a text" --text "another"',
+        "data_arrays": "train_images and train_tokens, the same for validation and test, and vocabulary",
+        "data_card": data_card(
+            dataset,
+            f"{_image_counts(dataset)} Each has a text, of {len(dataset.vocabulary)} different characters in all.",
+        ),
+        "intended": (
+            "For finding images of this kind by words and words by images, for learning how such a network works, and as "
+            "a starting point for other data. Not for decisions about people, health or safety."
+        ),
+        "limits": [
+            f"It was trained on {len(dataset.train):,} pairs; words that are in none of their texts say little to it.",
+            f"It reads the first {context} characters of a text and nothing after them.",
+            "How close an image and a text are says something only beside others: there is no bound above which they "
+            "belong together.",
+            "It repeats what the texts it was trained on say of people and things.",
+        ],
+        "data_files": [
+            ("vocabulary.json", "the characters; the token of each is its position plus 2"),
+            (example, "the first image of the test data, to try it with"),
+        ],
+    }
+
+
+def _image_counts(dataset: ImageDataset | UnlabelledImageDataset | CaptionedImageDataset) -> str:
     return f"{example_counts(dataset)} images. {_pixels(dataset)}."
 
 
-def _pixels(dataset: ImageDataset | UnlabelledImageDataset | VideoDataset) -> str:
+def _pixels(dataset: ImageDataset | UnlabelledImageDataset | VideoDataset | CaptionedImageDataset) -> str:
     size, _, channels = dataset.image_shape
     mode = PICTURE_MODES.get(channels)
     kind = PICTURE_KINDS[mode] if mode else f"{channels} values each"

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from metagen_jax.data import (
     AudioDataset,
     AudioTokenDataset,
+    CaptionedImageDataset,
     Dataset,
     DrawnImageDataset,
     ImageDataset,
@@ -313,6 +314,7 @@ def _data_context(dataset: Dataset, target: Scale, prototype: Scale, facts: Targ
         "data_limit": LARGEST_DATA_BYTES // 1_000_000,
         "target_fits": target_fits,
         "fitting": '("target", "prototype")' if target_fits else '("prototype",)',
+        "parts": 2,  # that the test takes a batch in
         **target_data_context(dataset, target, facts),
     }
 
@@ -368,6 +370,21 @@ def _(dataset: LabelledTextDataset, target: Scale, facts: TargetFacts) -> dict[s
             ("labels.json", "the names of the labels of `data.npz`"),
             ("vocabulary.json", "the characters of `data.npz`; the token of each is its position plus 2"),
             (EXAMPLE_TEXT, "the first text of its test data, to try `infer.py` with"),
+        ],
+    }
+
+
+@target_data_context.register
+def _(dataset: CaptionedImageDataset, target: Scale, facts: TargetFacts) -> dict[str, Any]:
+    example = example_file(dataset.image_shape[-1])
+    return {
+        "further_packages": [("pillow", metadata.version("pillow"))],
+        "label_bound": "SIZE.config.vocabulary",  # here of pixels and tokens
+        "parts": 1,  # a pair is told from the others of its part, so parts change the loss
+        "infer_command": f'python infer.py --run trial {example} --text "a text" --text "another"',
+        "data_files": [
+            ("vocabulary.json", "the characters of `data.npz`; the token of each is its position plus 2"),
+            (example, "the first image of the test data, to try `infer.py` with"),
         ],
     }
 

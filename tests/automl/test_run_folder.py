@@ -184,16 +184,18 @@ def test_the_project_answers(finished: Path, kind: str):
         ("audio", "spectrogram_transformer", "example.wav"),
         ("video", "video_transformer", "example"),
         ("sound", "decoder_transformer", "--continue=example.wav"),
+        ("pairs", "dual_encoder", "example.png --text=cat --text=dog"),
     ],
 )
 def test_networks_of_other_families_are_found_trained_and_handed_over(
     kind: str, family: str, example: str, tmp_path: Path
 ):
+    of_pictures = ("vae", "unet", "sound", "pairs")
     assert run_tiny(kind, tmp_path / "run") == 0
     assert result_of(tmp_path / "run")["winner"]["family"] == family
-    assert (tmp_path / "run" / "figures" / "pictures.png").is_file() == (kind in ("vae", "unet", "sound"))
-    assert (tmp_path / "run" / "figures" / "confusion.png").is_file() == (kind not in ("vae", "unet", "sound"))
-    for command in (["train.py", "--prototype-mode"], ["infer.py", example]):
+    assert (tmp_path / "run" / "figures" / "pictures.png").is_file() == (kind in of_pictures)
+    assert (tmp_path / "run" / "figures" / "confusion.png").is_file() == (kind not in of_pictures)
+    for command in (["train.py", "--prototype-mode"], ["infer.py", *example.split()]):
         done = run_in_project(tmp_path / "run" / "winner", *command)
         assert done.returncode == 0, done.stdout + done.stderr
 

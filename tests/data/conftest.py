@@ -8,6 +8,7 @@ IMAGES = "modality: {inputs: [image], outputs: [label]}\ntask: {type: classifica
 LABELLED_TEXTS = IMAGES.replace("image", "text")
 AUDIO = IMAGES.replace("image", "audio")
 VIDEO = IMAGES.replace("image", "video")
+CAPTIONS = "modality: {inputs: [image, text], outputs: [embedding]}\ntask: {type: contrastive}\n"
 TEXT = "modality: {inputs: [text], outputs: [text]}\ntask: {type: generation}\n"
 
 
@@ -63,6 +64,18 @@ def video_spec(tmp_path):
 
     def make(data, num_classes=2):
         (tmp_path / "spec.yaml").write_text(f"name: test\n{VIDEO % num_classes}data: {{{data}}}\n")
+        return load_spec(tmp_path / "spec.yaml")
+
+    return make
+
+
+@pytest.fixture
+def caption_spec(tmp_path):
+    """Returns a function from the YAML of the data section to a spec for images with texts."""
+
+    def make(data, context_window=16):
+        limits = f"constraints: {{context_window: {context_window}}}\n"
+        (tmp_path / "spec.yaml").write_text(f"name: test\n{CAPTIONS}{limits}data: {{{data}}}\n")
         return load_spec(tmp_path / "spec.yaml")
 
     return make

@@ -58,3 +58,22 @@ def test_a_recording_that_is_there_twice_is_found_wherever_it_begins(script):
     clips[2, 1] = np.roll(clips[0, 1], 80) * 2
     clips[4, 1] = clips[4, 0]
     assert script.repeated(clips).tolist() == [False, False, True, False, True]
+
+
+def test_captions_of_twins_are_the_same_without_their_people(script):
+    for captions in (
+        ["woman judge", "man judge", "judge"],
+        ["merman", "mermaid", "merperson"],
+        ["prince", "princess"],
+        ["person walking: facing right", "woman walking"],
+        ["man", "woman"],
+    ):
+        assert len({script.who_is_left_out(caption) for caption in captions}) == 1, captions
+    assert script.who_is_left_out("red apple") == "red apple"
+
+
+def test_twins_are_found_by_caption_by_picture_and_by_way_of_others(script):
+    pictures = np.zeros((5, 2, 2, 3), np.uint8)
+    pictures[1:3] = 100
+    pictures[3], pictures[4] = 200, 250
+    assert script.twins(["a", "b", "c", "c", "d"], pictures).tolist() == [0, 1, 1, 1, 2]

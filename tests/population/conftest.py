@@ -107,6 +107,16 @@ FAMILIES = {
         "text_classification.yaml",
         ("constraints.context_window=30", "architecture.choices.stride=4", *SMALL),
     ),
+    "dual_encoder": (
+        "multimodal_clip.yaml",
+        (
+            "constraints.context_window=30",
+            "architecture.choices={patch_size: 16, d_model: [16, 24], image_layers: [1, 2], text_layers: [1, 2], "
+            "num_heads: [1, 2], head_dim: [8], d_ff: [32, 64], embedding: [16, 24]}",
+            "training.batch_size=8",
+            "data.max_examples=200",
+        ),
+    ),
 }
 SLOW = ("resnet with layer norm and depthwise separable blocks",)  # two minutes
 NUM_STEPS = 30
@@ -131,6 +141,9 @@ class Trained:
 
     def inputs(self, count: int) -> tuple[np.ndarray, ...]:
         """What the models are called with to answer some of the validation data."""
+        if self.name == "dual_encoder":  # the first pairs of the only group
+            images, tokens = (array[0, :count] for array in self.validation)
+            return images / np.float32(255), tokens
         first = self.validation[0][:count]
         first = first / np.float32(255) if first.dtype == np.uint8 else first
         if self.name not in ("unet", "latent_denoiser"):

@@ -42,6 +42,15 @@ TINY = {  # of each family
     "audio": {"d_model": 8, "num_layers": 2, "num_heads": 2, "head_dim": 4, "d_ff": 16},
     "sound": {"d_model": 8, "num_layers": 1, "num_heads": 2, "head_dim": 4, "d_ff": 16},
     "video": {"d_model": 8, "space_layers": 1, "time_layers": 2, "num_heads": 2, "head_dim": 4, "d_ff": 16},
+    "pairs": {
+        "d_model": 8,
+        "num_heads": 1,
+        "head_dim": 4,
+        "d_ff": 16,
+        "image_layers": 1,
+        "text_layers": 2,
+        "embedding": 6,
+    },
     "labelled_text": {"d_model": 8, "num_layers": 2, "num_heads": 2, "head_dim": 4, "d_ff": 16},
 }
 GRID = {
@@ -54,11 +63,12 @@ GRID = {
     "audio": {"stride": 2},
     "sound": {},
     "video": {"patch_size": 14, "tubelet_frames": 2},
+    "pairs": {"patch_size": 8, "word_length": 4},
     "labelled_text": {"stride": 2},
 }
 BLOCK = {"unet": {"block": "convolution"}}  # of the families that have a choice
 NUM_STEPS = 25
-SCORES = ("accuracy", "mse", "reconstruction", "kl")  # of any kind, beside the loss
+SCORES = ("accuracy", "mse", "reconstruction", "kl", "recall_at_10")  # of any kind, beside the loss
 FILES = {
     "image": ("image_digits_demo.yaml", ("training.batch_size=16", "training.augmentation=shift")),
     "cnn": ("image_digits_cnn.yaml", ("training.batch_size=16",)),
@@ -78,6 +88,7 @@ FILES = {
         ("training.batch_size=8", "data.max_examples=50", "constraints.context_window=16"),
     ),
     "video": ("video_classification.yaml", ("training.batch_size=8", "data.max_examples=500")),
+    "pairs": ("multimodal_clip.yaml", ("training.batch_size=8", "data.max_examples=200")),
     "labelled_text": ("text_classification.yaml", ("training.batch_size=8", "data.max_examples=1000")),
 }
 QUICK = {  # the same programs are compiled again and again
@@ -295,6 +306,11 @@ def video_project(tmp_path_factory: pytest.TempPathFactory) -> Built:
     return build("video", tmp_path_factory.mktemp("video") / "project")
 
 
+@pytest.fixture(scope="session")
+def pairs_project(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    return build("pairs", tmp_path_factory.mktemp("pairs") / "project")
+
+
 @pytest.fixture(scope="session", params=TINY)
 def project(request: pytest.FixtureRequest) -> Built:
     return request.getfixturevalue(f"{request.param}_project")
@@ -454,6 +470,30 @@ def labelled_text_results(labelled_text_project: Built) -> dict[str, Result]:
             "missing": ["infer.py", "nowhere.txt"],
             "latin": ["infer.py", "../latin.txt"],
             "empty": ["infer.py", "../empty.txt"],
+        },
+    )
+
+
+@pytest.fixture(scope="session")
+def pairs_results(pairs_project: Built) -> dict[str, Result]:
+    """Everything that the tests want to see of the commands of the project for images with texts."""
+    folder, outside = pairs_project.folder, pairs_project.folder.parent
+    (outside / "album").mkdir()
+    for number, image in enumerate(pairs_project.prepared.dataset.test.images[:7]):
+        Image.fromarray(image).save(outside / "album" / f"{number}.png")
+    (outside / "album" / "notes.txt").write_text("no picture")
+    (outside / "empty").mkdir()
+    return run_all(
+        folder,
+        read_me(folder)
+        | {
+            "texts": ["infer.py", "example.png", *(f"--text={text}" for text in ("red heart", "cat", "green book"))],
+            "folder": ["infer.py", "../album", "--text", "red heart", "--text", "cat"],
+            "foreign": ["infer.py", "example.png", "--text", "a\u0416" + " long" * 40],
+            "nothing": ["infer.py", "example.png"],
+            "no text": ["infer.py", "example.png", "--text", " "],
+            "missing": ["infer.py", "nowhere.png", "--text", "cat"],
+            "empty": ["infer.py", "../empty", "--text", "cat"],
         },
     )
 

@@ -219,6 +219,33 @@ def video_target(*overrides: str) -> Target:
     )
 
 
+def pairs_params(sizes: Mapping[str, int], vocabulary: int, words: int, values: int, patches: int) -> int:
+    """Counted by hand; 32 channels before the patches, 16 numbers a character, 8 characters a word, and a scale."""
+    width, heads, embedding = sizes["d_model"], sizes["num_heads"] * sizes["head_dim"], sizes["embedding"]
+    layer = width * (4 * heads + 2 * sizes["d_ff"] + 2)
+    stem = 32 * (9 * 4 * 3 + 1) + values * width
+    text = 16 * (vocabulary + 8 * width)
+    of_both = 2 * width * (1 + embedding) + (sizes["image_layers"] + sizes["text_layers"]) * layer
+    return stem + text + width * (patches + words) + of_both + 1
+
+
+def pairs_target(*overrides: str) -> Target:
+    """Towers as wide as that of ViT-B/32 (Radford et al., 2021), for 224 x 224 pixels and texts of 320 characters."""
+    large = {"d_model": 768, "num_heads": 12, "head_dim": 64, "d_ff": 3072}
+    small = {"d_model": 16, "num_heads": 2, "head_dim": 8, "d_ff": 32}
+    large |= {"image_layers": 12, "text_layers": 12, "embedding": 512}
+    small |= {"image_layers": 1, "text_layers": 2, "embedding": 8}
+    return make_target(
+        "multimodal_clip.yaml",
+        ("constraints.context_window=32", "training.batch_size=16", "training.steps=40", *overrides),
+        family="dual_encoder",
+        grid=({"patch_size": 32, "word_length": 8}, {"patch_size": 16, "word_length": 8}),
+        sizes=(large, small),
+        fixed={"image_size": 224, "context": 320, "vocabulary": 1000},
+        params=(pairs_params(large, 1000, 80, 16 * 16 * 32, 49), pairs_params(small, 99, 8, 8 * 8 * 32, 4)),
+    )
+
+
 def cnn_target(*overrides: str) -> Target:
     """A network of 1.9 billion parameters for 224 x 224 colour pixels; the prototype reads 8 x 8 grey ones."""
     large, small = {"width": 1024, "num_layers": 50, "hidden": 2048}, {"width": 8, "num_layers": 2, "hidden": 12}

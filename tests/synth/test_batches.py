@@ -115,6 +115,56 @@ def test_labelled_texts_keep_their_labels_and_are_read_up_to_the_context():
     assert (short.train_batch(tokens, np.arange(10), 4)[1] != labels).any()
 
 
+def pairs_of_marked_images(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images of one shade each, and texts of three words that begin with a token that tells the shade."""
+    images = np.full((count, 32, 32, 3), np.arange(count)[:, None, None, None], np.uint8)
+    words = np.array([10, 11, 2, 12, 2, 13, 14, 15, 0, 0, 0, 0], np.uint8)
+    return images, np.tile(words, (count, 1)) + np.where(words > 2, np.arange(count, dtype=np.uint8)[:, None], 0)
+
+
+def test_images_keep_their_texts_and_no_pair_is_in_a_batch_twice():
+    plain = program("multimodal_clip.yaml", "training.augmentation=shift", "training.batch_size=20")
+    images, tokens = pairs_of_marked_images(24)
+    batch, texts = plain.train_batch(images, tokens, 3)
+    shades = batch[:, 16, 16, 0]
+    assert batch.shape == (20, 32, 32, 3) and len(set(shades.tolist())) == 20
+    assert (batch == shades[:, None, None, None]).all()  # what comes in at an edge is like the edge
+    assert (texts == tokens[shades]).all()
+    again, _ = plain.train_batch(images[:7], tokens[:7], 3)
+    assert sorted(np.bincount(again[:, 16, 16, 0]).tolist()) == [2, 3, 3, 3, 3, 3, 3]  # as evenly as can be
+
+
+def test_some_words_of_a_text_are_kept_whole_in_any_order():
+    mixed = program("multimodal_clip.yaml", "training.batch_size=20")
+    images, tokens = pairs_of_marked_images(24)
+    seen = set()
+    for step in range(20):
+        batch, texts = mixed.train_batch(images, tokens, step)
+        assert texts.shape == (20, 12)
+        for shade, text in zip(batch[:, 16, 16, 0].tolist(), texts, strict=True):
+            written = text[text != 0]
+            assert (text[len(written) :] == 0).all()
+            words = [tuple(word[word != 2] - shade) for word in np.split(written, np.flatnonzero(written == 2))]
+            assert set(words) <= {(10, 11), (12,), (13, 14, 15)} and len(set(words)) == len(words)
+            seen.add(tuple(words))
+    assert len(seen) == 3 + 6 + 6  # one, two or three words, in every order
+
+
+def test_words_are_spread_over_rows_and_what_does_not_fit_is_left_out():
+    words = program("multimodal_clip.yaml")
+    tokens = np.array([[5, 6, 2, 7, 8, 9, 3, 2, 4, 0, 0, 0], [5, 2, 6, 2, 7, 2, 8, 0, 0, 0, 0, 0]], np.int32)
+    rows = np.asarray(words.spread_words(tokens, 3))
+    assert rows.tolist() == [[[5, 6, 0], [7, 8, 9], [4, 0, 0]], [[5, 0, 0], [6, 0, 0], [7, 0, 0]]]
+
+
+def test_ties_count_half_so_that_equal_embeddings_find_nothing():
+    loss = program("multimodal_clip.yaml")
+    assert not np.asarray(loss.among_the_best(np.zeros((40, 40)))).any()
+    assert np.asarray(loss.among_the_best(np.eye(40))).all()
+    ranked = np.tile(-np.arange(40.0), (40, 1))  # the right one is as good as its number
+    assert np.asarray(loss.among_the_best(ranked)).sum() == 10
+
+
 def test_targets_are_the_inputs_one_token_later_and_reach_both_ends(text: ModuleType):
     tokens = np.arange(12, dtype=np.uint8)
     batches = [text.train_batch(tokens, step) for step in range(20)]

@@ -12,7 +12,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metagen_jax.data import AudioTokenDataset, ImageDataset, TextDataset, UnlabelledImageDataset, codec
+from metagen_jax.data import (
+    AudioTokenDataset,
+    CaptionedImageDataset,
+    ImageDataset,
+    TextDataset,
+    UnlabelledImageDataset,
+    codec,
+)
+from metagen_jax.data.characters import encode_padded
 from metagen_jax.data.waves import read_clip
 from metagen_jax.population.checkpoints import save_weights
 from metagen_jax.synth import codegen, documents
@@ -33,6 +41,11 @@ LARGE = {
     "unet": {"condition": 16384} | resnet_sizes((16384, 32768, 65536), (128, 128, 128), 4),
     "latent": {"condition": 16384, "width": 16384, "hidden": 65536, "num_layers": 128},
     "vae": {"latent": 65536, "width": 16384, "hidden": 65536, "encoder_layers": 128, "decoder_layers": 128},
+}
+LARGE["pairs"] = {name: length for name, length in LARGE["image"].items() if name != "num_layers"} | {
+    "image_layers": 128,
+    "text_layers": 128,
+    "embedding": 16384,
 }
 LARGE |= dict.fromkeys(("text", "labelled_text", "audio", "sound"), LARGE["image"])
 LARGE["video"] = {
@@ -69,7 +82,7 @@ def test_every_command_of_the_readme_works_where_metagen_jax_cannot_be_imported(
 def test_its_own_tests_pass_and_none_is_skipped(project, request):
     out = results_of(project, request)["-m pytest test_project.py"].out
     of_images = {"image": 4, "cnn": 4, "vae": 6, "unet": 6, "latent": 7}
-    count = (of_images | {"text": 5, "labelled_text": 6, "audio": 5, "sound": 8, "video": 5})[project.kind]
+    count = (of_images | {"text": 5, "labelled_text": 6, "audio": 5, "sound": 8, "video": 5, "pairs": 7})[project.kind]
     assert re.search(rf"^=* ?{count} passed in", out, re.M), out
 
 
@@ -96,7 +109,7 @@ def test_evaluate_gives_the_same_scores_as_the_modality_would(project, request):
     modality, space = project.prepared.modality, project.prepared.space
     fixed = {field.name: field.value for field in space.fixed}
     inputs, targets, *more = modality.evaluation_arrays(project.prepared.dataset, "test", fixed)
-    if project.kind in ("unet", "latent"):
+    if project.kind in ("unet", "latent", "pairs"):
         (source,) = space.sources.values()
         scores = codegen.load_module(source).score_fn(project.model, inputs, targets, *more)
         assert float(re.search(r"test: loss (\S+)", out).group(1)) == pytest.approx(
@@ -225,6 +238,41 @@ def test_wrong_input_to_a_project_that_draws_labels_is_one_message_with_code_2(d
     assert result.code == 2
     assert says in result.err
     assert result.out == ""
+
+
+def test_texts_are_sorted_by_how_well_they_go_with_an_image(pairs_results, pairs_project):
+    lines = [line.split("  ") for line in pairs_results["texts"].out.splitlines()]
+    assert sorted(text for _, text in lines) == ["cat", "green book", "red heart"]
+    close = [float(cosine) for cosine, _ in lines]
+    assert close == sorted(close, reverse=True)
+    vocabulary, dataset = pairs_project.prepared.dataset.vocabulary, pairs_project.prepared.dataset
+    tokens = encode_padded([text for _, text in lines], vocabulary, 96).astype(np.int32)
+    model = pairs_project.model
+    embedded = model.embed_images(dataset.test.images[:1] / np.float32(255)), model.embed_texts(tokens)
+    np.testing.assert_allclose(close, np.asarray(embedded[0] @ embedded[1].T)[0], atol=6e-4)
+
+
+def test_the_pictures_of_a_folder_that_go_best_with_a_text_are_found(pairs_results):
+    result = pairs_results["folder"]
+    for line, text in zip(result.out.splitlines(), ("red heart", "cat"), strict=True):
+        assert line.startswith(f"{text}: ")
+        assert len(re.findall(r"\d\.png \(", line)) == 5
+    assert "notes.txt: passed over" in result.err
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("nothing", "required: --text"),
+        ("no text", "--text: there is no text in it"),
+        ("missing", "nowhere.png: cannot be read"),
+        ("empty", "nothing in it that can be read"),
+    ],
+)
+def test_wrong_input_to_the_project_for_images_with_texts_is_one_message_with_code_2(pairs_results, command, says):
+    assert pairs_results[command].code == 2
+    assert says in pairs_results[command].err
+    assert pairs_results["foreign"].err.count("read") == 2
 
 
 def test_a_text_gives_the_same_labels_from_a_file_an_argument_and_stdin(labelled_text_results, labelled_text_project):
@@ -440,7 +488,7 @@ def test_its_code_passes_ruff_with_the_default_settings(project, tmp_path, choic
 
 def test_code_does_not_depend_on_what_a_user_wrote(project, tmp_path):
     dataset = dataclasses.replace(project.prepared.dataset, name=HOSTILE, notes=(HOSTILE,))
-    if not isinstance(dataset, TextDataset | AudioTokenDataset | UnlabelledImageDataset):
+    if not isinstance(dataset, TextDataset | AudioTokenDataset | UnlabelledImageDataset | CaptionedImageDataset):
         dataset = dataclasses.replace(dataset, class_names=tuple(f"{HOSTILE}{i}" for i in range(dataset.num_classes)))
     facts = dataclasses.replace(
         project.facts, description=HOSTILE, domain=HOSTILE, samples=((HOSTILE, HOSTILE), ("```", "~~~"))

@@ -25,6 +25,7 @@ CNN = ROOT / "specs" / "image_digits_cnn.yaml"
 TEXT = ROOT / "specs" / "text_char_lm.yaml"
 AUDIO = ROOT / "specs" / "audio_classification.yaml"
 VIDEO = ROOT / "specs" / "video_classification.yaml"
+PAIRS = ROOT / "specs" / "multimodal_clip.yaml"
 LABELLED_TEXT = ROOT / "specs" / "text_classification.yaml"
 VAE = ROOT / "specs" / "image_vae.yaml"
 FAMILIES = {
@@ -35,6 +36,7 @@ FAMILIES = {
     "encoder_transformer": LABELLED_TEXT,
     "spectrogram_transformer": AUDIO,
     "video_transformer": VIDEO,
+    "dual_encoder": PAIRS,
 }
 LATENCY_MS = 0.1
 FEW_LENGTHS = "architecture.choices={d_model: [16, 32, 48], num_layers: [1, 3], num_heads: [1, 3], head_dim: [8, 16], d_ff: [32, 96]}"
@@ -43,6 +45,7 @@ AXES = {
     CNN: ("width", "num_layers"),
     VAE: ("width", "encoder_layers"),
     VIDEO: ("d_model", "time_layers"),
+    PAIRS: ("d_model", "image_layers"),
 }  # of the residual stream and its blocks
 
 

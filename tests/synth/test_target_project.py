@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from metagen_jax.data import AudioTokenDataset, TextDataset, UnlabelledImageDataset
+from metagen_jax.data import AudioTokenDataset, CaptionedImageDataset, TextDataset, UnlabelledImageDataset
 from metagen_jax.synth import codegen, documents
 from metagen_jax.synth.architecture import Blueprint
 from tests.synth.conftest import QUICK, Result, read_me, run_all
@@ -22,6 +22,7 @@ from tests.synth.targets import (
     cnn_target,
     image_target,
     labelled_text_target,
+    pairs_target,
     resnet_sizes,
     resnet_target,
     sound_target,
@@ -42,6 +43,7 @@ KINDS = {
     "labelled_text": labelled_text_target,
     "audio": audio_target,
     "video": video_target,
+    "pairs": pairs_target,
     "sound": sound_target,
 }
 VARIANTS = [  # norm, activation, label smoothing, augmentation, schedule, precision
@@ -55,6 +57,11 @@ HUGE_OF_IMAGES = {
     "unet": {"condition": 16384} | resnet_sizes((16384, 32768, 65536), (128, 128, 128), 4),
     "video": {key: HUGE[key] for key in HUGE if key != "num_layers"} | {"space_layers": 128, "time_layers": 128},
     "resnet": resnet_sizes((16384, 32768, 65536), (128, 128, 128), 4),
+}
+HUGE_OF_IMAGES["pairs"] = {axis: length for axis, length in HUGE.items() if axis != "num_layers"} | {
+    "image_layers": 128,
+    "text_layers": 128,
+    "embedding": 65536,
 }
 LOSS = re.compile(r"step +(\d+): training loss (\S+)")
 STEPS = 5
@@ -283,7 +290,8 @@ def test_a_folder_of_arrays_is_mapped(text_results):
 def test_every_command_of_the_readme_works_where_metagen_jax_cannot_be_imported(written):
     more = ["train.py", "--size", "prototype", "--steps", "20", "--save-every", "8"]
     alone = [*more, "--mesh", "1,1,1", "--out", "alone"]
-    parts = [*more, "--mesh", "1,4,2", "--accumulate", "2", "--remat", "--out", "parts"]
+    number = "1" if written.kind == "pairs" else "2"  # a pair is told from the others of its part alone
+    parts = [*more, "--mesh", "1,4,2", "--accumulate", number, "--remat", "--out", "parts"]
     commands = read_me(written.folder)
     results = run_all(written.folder, commands | {"alone": alone, "parts": parts}, host_devices=8)
     for command, result in results.items():
@@ -432,7 +440,7 @@ def test_its_model_has_the_text_of_the_prototypes_but_for_the_sizes(written):
 def test_text_that_a_user_wrote_stays_out_of_the_code(written, tmp_path):
     target = written.target
     dataset = dataclasses.replace(target.dataset, name=HOSTILE)
-    if not isinstance(dataset, TextDataset | AudioTokenDataset | UnlabelledImageDataset):
+    if not isinstance(dataset, TextDataset | AudioTokenDataset | UnlabelledImageDataset | CaptionedImageDataset):
         dataset = dataclasses.replace(dataset, class_names=tuple(f"{HOSTILE}{i}" for i in range(dataset.num_classes)))
     facts = dataclasses.replace(target.facts, description=HOSTILE)
     hostile = contents(target.write(tmp_path / "winner", dataset=dataset, facts=facts))

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from metagen_jax.data.datasets import Dataset
 from metagen_jax.data.sources.audio_folder import read_audio_folder
+from metagen_jax.data.sources.captioned_images import read_caption_table
 from metagen_jax.data.sources.embedded import read_embedded
 from metagen_jax.data.sources.image_folder import read_image_folder
 from metagen_jax.data.sources.npz_file import read_npz_file
@@ -24,6 +25,7 @@ SOURCES: dict[str, Callable[[DataRequest], Dataset]] = {
     "text_table": read_text_table,
     "audio_folder": read_audio_folder,
     "video_folder": read_video_folder,
+    "caption_table": read_caption_table,
 }
 
 

@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from metagen_jax.data.datasets import Dataset
-from metagen_jax.data.sources import bible, moving_digits, spoken_prompts
+from metagen_jax.data.sources import bible, captioned_images, moving_digits, spoken_prompts
 from metagen_jax.data.sources.npz_file import read_npz_file
 from metagen_jax.data.sources.request import DataRequest
 from metagen_jax.errors import DataError, did_you_mean
@@ -18,6 +18,7 @@ PROMPTS = (
     "voice prompts of Asterisk, by Allison Smith and June Wallack (CC BY-SA 3.0), Carlo Flora and Maxim Topal (CC BY "
     "3.0); cut and compressed: CC BY-SA 3.0; one speaker a language, English and Spanish by the same"
 )
+EMOJI = "pictures of OpenMoji 17.0 with their names (the OpenMoji project, https://openmoji.org), made smaller: CC BY-SA 4.0"
 EMBEDDED = {
     "digits": ("digits.npz", DIGITS),
     "mnist5k": ("mnist5k.npz", MNIST),
@@ -27,6 +28,8 @@ EMBEDDED = {
     "spoken_prompts": ("spoken_prompts.npz", PROMPTS),
     "moving_digits": ("mnist5k.npz", f"digits of {MNIST}, made to move"),
     "moving_digits_direction": ("mnist5k.npz", f"digits of {MNIST}, made to move"),
+    "emoji": ("emoji.npz", EMOJI),
+    "emoji_words": ("emoji.npz", EMOJI),
 }
 LABELS_OF_PASSAGES = {"kjv_book_groups": "name", "kjv_testaments": "testament"}  # fields of `bible.BookGroup`
 
@@ -45,6 +48,9 @@ def read_embedded(request: DataRequest) -> Dataset:
         dataset = spoken_prompts.read_prompts(path, request.max_examples)
     elif name in moving_digits.NAMED:
         dataset = moving_digits.make_clips(path, name, request.max_examples)
+    elif path.stem == "emoji":
+        words = name == "emoji_words"
+        dataset = captioned_images.read_emoji(path, request.context_window, request.max_examples, words)
     elif path.suffix == ".xz":
         dataset = bible.read_text(path, request.max_examples)
     else:

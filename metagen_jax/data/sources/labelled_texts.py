@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from metagen_jax.data.characters import MOST_CHARACTERS, UNKNOWN, encode_padded, find_vocabulary
 from metagen_jax.data.datasets import SPLITS, LabelledTextDataset, LabelledTextSplit
+from metagen_jax.data.sources.padded_texts import padded_texts
 from metagen_jax.data.sources.request import DataRequest
 from metagen_jax.data.splits import assign_splits
 from metagen_jax.errors import DataError
@@ -39,21 +39,15 @@ def make_dataset(
     path: Path, class_names: tuple[str, ...], splits: Mapping[str, Labelled], length: int, notes: Sequence[str] = ()
 ) -> LabelledTextDataset:
     """Encodes the texts of three splits by the characters of the training texts, each as a row of `length` tokens."""
-    vocabulary = find_vocabulary("".join(text for text, _ in splits["train"]))
-    if len(vocabulary) > MOST_CHARACTERS:
-        found = f"{len(vocabulary):,} different characters, at most {MOST_CHARACTERS:,} are possible"
-        raise DataError(f"{path}: {found}")
+    padded = padded_texts(path, {split: [text for text, _ in texts] for split, texts in splits.items()}, length)
     encoded = {
-        split: LabelledTextSplit(
-            encode_padded([text for text, _ in texts], vocabulary, length), _numbered(texts, class_names)
-        )
-        for split, texts in splits.items()
+        split: LabelledTextSplit(padded.tokens[split], _numbered(texts, class_names)) for split, texts in splits.items()
     }
     return LabelledTextDataset(
         name=path.stem,
         class_names=class_names,
-        vocabulary=vocabulary,
-        notes=(*notes, *_notes(splits, encoded, length)),
+        vocabulary=padded.vocabulary,
+        notes=(*notes, *padded.notes),
         **encoded,
     )
 
@@ -61,16 +55,3 @@ def make_dataset(
 def _numbered(texts: Labelled, class_names: Sequence[str]) -> np.ndarray:
     number = {name: i for i, name in enumerate(class_names)}
     return np.array([number[name] for _, name in texts], np.int32)
-
-
-def _notes(splits: Mapping[str, Labelled], encoded: Mapping[str, LabelledTextSplit], length: int) -> list[str]:
-    """What was lost on the way from text to tokens."""
-    notes = []
-    texts = [text for split in splits.values() for text, _ in split]
-    longer = sum(len(text) > length for text in texts)
-    if longer:
-        notes.append(f"of {longer:,} of {len(texts):,} texts only the first {length} characters are read")
-    unknown = sum(int((split.tokens == UNKNOWN).sum()) for split in encoded.values())
-    if unknown:
-        notes.append(f"{unknown:,} characters of validation and test do not occur in training: read as unknown")
-    return notes

@@ -28,15 +28,19 @@ def read_rows(path: Path) -> tuple[list[tuple[str, str]], list[str]]:
       DataError: a column is missing, a row has no text or no label, or there is one label only.
     """
     columns, rows, notes = read_table(path, COLUMNS)
-    others = [name for name in columns if name not in COLUMNS]
-    if others:
-        notes.append(f"columns passed over: {len(others)}, such as {others[0]}")
+    notes += passed_over(columns, COLUMNS)
     cells = [_cells(path, number, row) for number, row in enumerate(rows, start=1)]
     labels = sorted({label for _, label in cells})
     if len(labels) < 2:
         known = f"one label only, '{labels[0]}'" if labels else "no rows"
         raise DataError(f"{path}: {known}\n  To classify, it takes two labels or more.")
     return cells, notes
+
+
+def passed_over(columns: Sequence[str], used: Sequence[str]) -> list[str]:
+    """A note on the columns that are not read; none if there are none."""
+    others = [name for name in columns if name not in used]
+    return [f"columns passed over: {len(others)}, such as {others[0]}"] if others else []
 
 
 Row = dict[str, str | None]  # a cell for each column; None where the row ends before it
@@ -50,11 +54,18 @@ def read_table(path: Path, needed: Sequence[str]) -> tuple[list[str], list[Row],
     Raises:
       DataError: it is no such file, or a needed column is missing.
     """
+    columns, rows, notes = read_numbered_table(path, needed)
+    return columns, [row for _, row in rows], notes
+
+
+def read_numbered_table(path: Path, needed: Sequence[str]) -> tuple[list[str], list[tuple[int, Row]], list[str]]:
+    """Does what `read_table` does, and tells of each row in which line of the file it ends, from 1."""
     content, notes = read_text(path)
     csv.field_size_limit(sys.maxsize)  # a text may be longer than the 128 kB of the default
     table = csv.DictReader(io.StringIO(content), strict=True)
     try:
-        columns, rows = list(table.fieldnames or ()), list(table)
+        columns = list(table.fieldnames or ())
+        rows = [(table.line_num, row) for row in table]
     except csv.Error as error:
         found = f"cannot be read as CSV after line {table.line_num} ({error})"
         raise DataError(f"{path}: {found}\n  Write quotes in a text twice, and the text in quotes.") from error

@@ -21,6 +21,7 @@ from metagen_jax.synth.modalities.base import (
 from metagen_jax.synth.modalities.image_classification import ImageClassification
 from metagen_jax.synth.modalities.image_generation import ImageGeneration
 from metagen_jax.synth.modalities.image_reconstruction import ImageReconstruction
+from metagen_jax.synth.modalities.image_text_contrastive import ImageTextContrastive
 from metagen_jax.synth.modalities.latent_image_generation import LatentImageGeneration
 from metagen_jax.synth.modalities.text_classification import TextClassification
 from metagen_jax.synth.modalities.text_generation import TextGeneration
@@ -36,6 +37,7 @@ MODALITIES: list[Modality] = [
     VideoClassification(),
     TextGeneration(),
     AudioGeneration(),
+    ImageTextContrastive(),
 ]
 
 NEEDED_DIMENSIONS = {  # which the rendering of every model and the optimiser read

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from metagen_jax.data import ImageDataset, UnlabelledImageDataset, VideoDataset
+from metagen_jax.data import CaptionedImageDataset, ImageDataset, UnlabelledImageDataset, VideoDataset
 from metagen_jax.errors import DataError
 from metagen_jax.spec import ModelSpec
 from metagen_jax.synth.modalities.base import Array, Dataset, Dimension, Family, Field, Grid, Modality
@@ -16,7 +16,7 @@ class OfImages(Modality):
     """A task that reads images."""
 
     def fixed_fields(self, spec: ModelSpec, dataset: Dataset) -> tuple[Field, ...]:
-        assert isinstance(dataset, ImageDataset | UnlabelledImageDataset | VideoDataset)
+        assert isinstance(dataset, ImageDataset | UnlabelledImageDataset | VideoDataset | CaptionedImageDataset)
         height, width, channels = dataset.image_shape
         if height != width:
             raise DataError(

@@ -22,6 +22,7 @@ ENCODER_TRANSFORMER = Family(
     dimensions=(Dimension("stride", STRUCTURE, STRIDES, "characters from one position to the next"), *DIMENSIONS),
     fragments=(
         *BLOCK_FRAGMENTS,
+        "fragments/embeddings/look_up.py.j2",
         "fragments/embeddings/characters.py.j2",
         "fragments/encoders/encoder_transformer.py.j2",
     ),

@@ -39,6 +39,7 @@ SPECS = {
         "text_classification.yaml",
         ("constraints.context_window=96", "architecture.choices.stride=4", "training.batch_size=4"),
     ),
+    "dual_encoder": ("multimodal_clip.yaml", ("architecture.choices.patch_size=8", "training.batch_size=4")),
 }
 
 
@@ -130,6 +131,9 @@ def test_the_cache_holds_keys_and_values_of_every_position(space: SearchSpace):
         "decoder_layers": 3,
         "space_layers": 2,
         "time_layers": 3,
+        "image_layers": 2,
+        "text_layers": 3,
+        "embedding": 16,
     }
     model = next(iter(space.cost_models.values()))
     costs = model({axis: jnp.array([sizes[axis]]) for axis in space.largest})
