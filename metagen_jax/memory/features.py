@@ -7,7 +7,7 @@ import numpy as np
 
 from metagen_jax.spec import ModelSpec
 
-LOOKED_AT = 2000  # examples, from the first on
+LOOKED_AT = 500  # examples, from the first on
 
 
 def features_of(spec: ModelSpec, arrays: Sequence[np.ndarray]) -> dict[str, float]:
@@ -42,9 +42,9 @@ def _of_labels(labels: np.ndarray | None) -> dict[str, float]:
 
 def _of_inputs(inputs: np.ndarray) -> dict[str, float]:
     """Of the values as they are stored: mean, standard deviation, how many differ, and how even they are."""
-    seen = np.asarray(inputs[: LOOKED_AT if inputs.ndim > 1 else None])
+    seen = np.asarray(inputs[: LOOKED_AT if inputs.ndim > 1 else None], np.float64)
     _, counts = np.unique(seen, return_counts=True)
-    largest = float(np.abs(seen).max()) or 1.0
+    largest = np.abs(seen).max() or 1.0
     return {
         "input_mean": float(seen.mean()) / largest,
         "input_std": float(seen.std()) / largest,

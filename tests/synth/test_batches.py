@@ -26,6 +26,11 @@ def text() -> ModuleType:
     return program("text_char_lm.yaml", "constraints.context_window=8")
 
 
+@pytest.fixture(scope="module")
+def pairs() -> ModuleType:
+    return program("multimodal_clip.yaml")
+
+
 def test_the_same_step_gives_the_same_batch_and_another_one_does_not(shifting: ModuleType):
     images = np.random.default_rng(0).integers(0, 256, (50, 28, 28, 1), np.uint8)
     first, again, other = (shifting.train_batch(images, np.arange(50), step) for step in (3, 3, 4))
@@ -134,12 +139,11 @@ def test_images_keep_their_texts_and_no_pair_is_in_a_batch_twice():
     assert sorted(np.bincount(again[:, 16, 16, 0]).tolist()) == [2, 3, 3, 3, 3, 3, 3]  # as evenly as can be
 
 
-def test_some_words_of_a_text_are_kept_whole_in_any_order():
-    mixed = program("multimodal_clip.yaml", "training.batch_size=20")
+def test_some_words_of_a_text_are_kept_whole_in_any_order(pairs: ModuleType):
     images, tokens = pairs_of_marked_images(24)
     seen = set()
     for step in range(20):
-        batch, texts = mixed.train_batch(images, tokens, step)
+        batch, texts = pairs.train_batch(images, tokens, step, batch_size=20)
         assert texts.shape == (20, 12)
         for shade, text in zip(batch[:, 16, 16, 0].tolist(), texts, strict=True):
             written = text[text != 0]
@@ -150,19 +154,17 @@ def test_some_words_of_a_text_are_kept_whole_in_any_order():
     assert len(seen) == 3 + 6 + 6  # one, two or three words, in every order
 
 
-def test_words_are_spread_over_rows_and_what_does_not_fit_is_left_out():
-    words = program("multimodal_clip.yaml")
+def test_words_are_spread_over_rows_and_what_does_not_fit_is_left_out(pairs: ModuleType):
     tokens = np.array([[5, 6, 2, 7, 8, 9, 3, 2, 4, 0, 0, 0], [5, 2, 6, 2, 7, 2, 8, 0, 0, 0, 0, 0]], np.int32)
-    rows = np.asarray(words.spread_words(tokens, 3))
+    rows = np.asarray(pairs.spread_words(tokens, 3))
     assert rows.tolist() == [[[5, 6, 0], [7, 8, 9], [4, 0, 0]], [[5, 0, 0], [6, 0, 0], [7, 0, 0]]]
 
 
-def test_ties_count_half_so_that_equal_embeddings_find_nothing():
-    loss = program("multimodal_clip.yaml")
-    assert not np.asarray(loss.among_the_best(np.zeros((40, 40)))).any()
-    assert np.asarray(loss.among_the_best(np.eye(40))).all()
+def test_ties_count_half_so_that_equal_embeddings_find_nothing(pairs: ModuleType):
+    assert not np.asarray(pairs.among_the_best(np.zeros((40, 40)))).any()
+    assert np.asarray(pairs.among_the_best(np.eye(40))).all()
     ranked = np.tile(-np.arange(40.0), (40, 1))  # the right one is as good as its number
-    assert np.asarray(loss.among_the_best(ranked)).sum() == 10
+    assert np.asarray(pairs.among_the_best(ranked)).sum() == 10
 
 
 def test_targets_are_the_inputs_one_token_later_and_reach_both_ends(text: ModuleType):
