@@ -122,6 +122,16 @@ TINY = {
             "data.max_examples=200",
         ],
     ),
+    "captions": (
+        "specs/multimodal_captioning.yaml",
+        [
+            "architecture.choices={patch_size: 16, d_model: 16, image_layers: 1, text_layers: 1, num_heads: [1, 2], "
+            "head_dim: 8, d_ff: [32, 64]}",
+            "constraints.context_window=16",
+            *SHORT_TEXT,
+            "data.max_examples=200",
+        ],
+    ),
     "labelled_text": (
         "specs/text_classification.yaml",
         [

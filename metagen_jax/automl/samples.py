@@ -17,6 +17,7 @@ from metagen_jax.data import (
     CaptionedImageDataset,
     CodeDataset,
     Dataset,
+    DescribedImageDataset,
     DrawnImageDataset,
     ImageDataset,
     LabelledTextDataset,
@@ -122,6 +123,30 @@ def _(dataset: CaptionedImageDataset, model: Any, count: int, seed: int) -> tupl
     return tuple((f"test image {i}: {texts[i]}", texts[found]) for i, found in enumerate(best))
 
 
+@answers_of.register
+def _(dataset: DescribedImageDataset, model: Any, count: int, seed: int) -> tuple[tuple[str, str], ...]:
+    """Of each of the first images its own text, and what the model says, each time the likeliest character."""
+    own = [decode_padded(row, dataset.vocabulary) for row in dataset.test.tokens[:count]]
+    told = [decode_padded(row, dataset.vocabulary) for row in likeliest_captions(model, dataset.test.images[:count])]
+    return tuple((f"test image {i}: {right}", answer) for i, (right, answer) in enumerate(zip(own, told, strict=True)))
+
+
+def likeliest_captions(model: Any, images: np.ndarray) -> np.ndarray:
+    """What a captioner says of images `(N, H, W, C)` uint8: `(N, context)` tokens, filled up with 0."""
+    context = model.text_embed.position.shape[0]
+    encoded = jax.jit(model.encode)(images / np.float32(255))
+    tokens = np.zeros((len(images), context + 1), np.int32)
+
+    @jax.jit
+    def next_tokens(before: jax.Array, position: jax.Array) -> jax.Array:
+        return model.decode(encoded, before)[:, position].argmax(-1)
+
+    for position in range(context):
+        tokens[:, position + 1] = next_tokens(tokens[:, :-1], np.int32(position))
+    told = tokens[:, 1:]
+    return told * np.logical_and.accumulate(told != 0, axis=1)
+
+
 def _cosines(model: Any, images: np.ndarray, tokens: np.ndarray) -> np.ndarray:
     """How close images `(N, H, W, C)` uint8 are to texts `(M, T)`: `(N, M)`."""
     context = CHARACTERS_OF_A_WORD * model.text_embed.position.shape[0]
@@ -200,6 +225,11 @@ def _(dataset: CaptionedImageDataset, model: Any, seed: int) -> dict[str, np.nda
     best = np.argsort(-close, axis=0, kind="stable")[: NUM_FOUND - 1].T
     rows = np.concatenate([np.arange(len(best))[:, None], best], axis=1)
     return {"own_image_and_best_found": dataset.test.images[rows.ravel()]}
+
+
+@pictures.register
+def _(dataset: DescribedImageDataset, model: Any, seed: int) -> dict[str, np.ndarray]:
+    return {}  # texts come out
 
 
 def _as_bytes(images: jax.Array) -> np.ndarray:

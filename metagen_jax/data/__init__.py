@@ -2,6 +2,7 @@
 
 from metagen_jax.data.baselines import (
     bigram_bits_per_character,
+    caption_bits_per_character,
     chance_recall,
     lagged_bits_per_token,
     majority_accuracy,
@@ -25,6 +26,7 @@ from metagen_jax.data.datasets import (
     CodeDataset,
     CodeSplit,
     Dataset,
+    DescribedImageDataset,
     DrawnImageDataset,
     ImageDataset,
     ImageSplit,
@@ -48,6 +50,7 @@ __all__ = [
     "CodeDataset",
     "CodeSplit",
     "Dataset",
+    "DescribedImageDataset",
     "DrawnImageDataset",
     "ImageDataset",
     "ImageSplit",
@@ -58,6 +61,7 @@ __all__ = [
     "VideoDataset",
     "VideoSplit",
     "bigram_bits_per_character",
+    "caption_bits_per_character",
     "chance_recall",
     "codes_of",
     "decode",

@@ -1,6 +1,7 @@
 """What a trained network has to beat."""
 
 from collections import Counter
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from metagen_jax.data.datasets import (
 FRAME = 256  # samples, of which a spectrum is taken
 CLIPS_AT_ONCE = 256
 TRUSTED = 50  # times that a token has to be seen before what follows it is believed as much as the mean of all
+BACKED_OFF = 10  # times that a row of characters has to be seen before it is believed as much as a shorter one
 SHADES, NEIGHBOURS = 4, 10  # of a channel; training images that an image is compared by
 MOST_FITTED = 10_000  # images that principal components are taken from
 
@@ -194,6 +196,55 @@ def _spectra_of_few(audio: np.ndarray) -> np.ndarray:
     energy = np.abs(np.fft.rfft(frames)) ** 2
     spectra = np.log(energy + 1.0).mean(axis=1)  # of int16: 1 is about what rounding to whole numbers leaves
     return spectra - spectra.mean(axis=1, keepdims=True)
+
+
+def caption_bits_per_character(dataset: CaptionedImageDataset, before: int, split: str = "validation") -> float:
+    """Scores each character of a text, and its end, by the characters before it alone, by counts of the training texts.
+
+    The probability of b after a row of `before` characters is `(n(row, b) + BACKED_OFF p(b)) / (n(row) + BACKED_OFF)`, where
+    p is that after one character less; without any, each token counts once more, the 0 that ends a text among them.
+
+    Returns:
+      Bits per character, the mean over texts of what the characters of each and its end take on average; lower is better.
+    """
+    train, scored = (_with_ends(getattr(dataset, name).tokens.astype(np.int64), before) for name in ("train", split))
+    count = dataset.num_tokens
+    probability = np.full(len(scored.rows), 1 / count)
+    for seen in range(before + 1):
+        own, asked = (_codes(rows[:, before - seen :], count) for rows in (train.rows, scored.rows))
+        following, total = _times(own, asked), _times(own // count, asked // count)
+        weight = count if seen == 0 else BACKED_OFF
+        probability = (following + weight * probability) / (total + weight)
+    bits = np.bincount(scored.owners, -np.log2(probability))
+    return float((bits / np.bincount(scored.owners)).mean())
+
+
+class _Ends(NamedTuple):
+    """Every token of some texts with those before it, `(M, before + 1)`, 0 before the first and after the last of a text; and
+    which text it is from, `(M,)`."""
+
+    rows: np.ndarray
+    owners: np.ndarray
+
+
+def _with_ends(tokens: np.ndarray, before: int) -> _Ends:
+    began = np.pad(tokens, ((0, 0), (before + 1, 0)), constant_values=PADDING)
+    # Characters, and the first token behind them, if there is room for it.
+    counts = np.pad(tokens[:, :-1] != PADDING, ((0, 0), (1, 0)), constant_values=True)
+    owners, positions = np.nonzero(counts)
+    return _Ends(began[owners[:, None], positions[:, None] + np.arange(1, before + 2)], owners)
+
+
+def _codes(rows: np.ndarray, count: int) -> np.ndarray:
+    """One number for each row of tokens."""
+    return rows @ count ** np.arange(rows.shape[1])[::-1]
+
+
+def _times(own: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """How often each number that is asked for is among some."""
+    known, times = np.unique(own, return_counts=True)
+    places = np.minimum(np.searchsorted(known, asked), len(known) - 1)
+    return np.where(known[places] == asked, times[places], 0)
 
 
 def chance_recall(dataset: CaptionedImageDataset, best: int, split: str = "validation") -> float:

@@ -376,6 +376,15 @@ class CaptionedImageDataset:
         """How many different tokens there are: padding, unknown, and every character."""
         return len(self.vocabulary) + NUM_SPECIAL
 
+    def to_be_described(self) -> "DescribedImageDataset":
+        """The same images, whose texts are to be found."""
+        return DescribedImageDataset(**vars(self))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class DescribedImageDataset(CaptionedImageDataset):
+    """Images of which it is said in words what they show; what a `CaptionedImageDataset` is where texts come out."""
+
 
 LabelledDataset = ImageDataset | CodeDataset | LabelledTextDataset | AudioDataset | VideoDataset
 Dataset = LabelledDataset | UnlabelledImageDataset | TextDataset | AudioTokenDataset | CaptionedImageDataset

@@ -34,7 +34,8 @@ def load_dataset(spec: ModelSpec) -> Dataset:
       An `ImageDataset` for images with labels, a `DrawnImageDataset` for images to be drawn from labels, an
       `UnlabelledImageDataset` for images to be reconstructed, a `TextDataset` for a text to be continued, a
       `LabelledTextDataset` for texts with labels, an `AudioDataset` for recordings with labels, an `AudioTokenDataset`
-      for recordings to be continued, a `VideoDataset` for clips of video, a `CaptionedImageDataset` for images with texts.
+      for recordings to be continued, a `VideoDataset` for clips of video, a `CaptionedImageDataset` for images with texts, a
+      `DescribedImageDataset` for images whose texts are to be found.
     Raises:
       DataError: something is missing, broken or not what the spec says; the message names the file.
     """
@@ -46,6 +47,8 @@ def load_dataset(spec: ModelSpec) -> Dataset:
         dataset = dataset.without_labels()
     if isinstance(dataset, ImageDataset) and "image" in spec.modality.outputs:
         dataset = dataset.to_be_drawn()
+    if isinstance(dataset, CaptionedImageDataset) and "text" in spec.modality.outputs:
+        dataset = dataset.to_be_described()
     if isinstance(dataset, AudioDataset) and "audio" in spec.modality.outputs:
         dataset = as_tokens(dataset)
     check(dataset, spec, request.path)

@@ -76,15 +76,19 @@ def _inside(node: Any, name: Any) -> Any:
 
 
 def _go_through(loop: Any, rows: Any, depth: jax.Array, sizes: Mapping[str, jax.Array], x: Any, *more: Any) -> Any:
-    """All layers of a list; `more` is what every one of them reads beside `x`, and has no gradient."""
-    return loop(rows, depth, (sizes, more), x)
+    """All layers of a list; `more` is what every one of them reads beside `x`: masks, and numbers that have a gradient."""
+    has_gradient = [jnp.issubdtype(array.dtype, jnp.floating) for array in more]
+    masks = [None if has else array for array, has in zip(more, has_gradient, strict=True)]
+    read = [array if has else None for array, has in zip(more, has_gradient, strict=True)]
+    return loop(rows, depth, (sizes, masks), read, x)
 
 
 def _loop(layer: nnx.Module, stack: Stack, mode: str) -> Any:
     module, packing = _Module(layer), stack.packing
 
-    def run(values: Any, constants: Any, x: jax.Array) -> jax.Array:
-        sizes, more = constants
+    def run(values: Any, constants: Any, read: Any, x: jax.Array) -> jax.Array:
+        sizes, masks = constants
+        more = (array if mask is None else mask for array, mask in zip(read, masks, strict=True))
         return module.build(values, sizes)(x, *more)
 
     return layer_loop(run, packing.pack, packing.unpack, mode)

@@ -202,6 +202,9 @@ def check_augmentation(spec: SpecFile) -> Iterator[Problem]:
         yield Problem(
             here, f"'{wanted}' mixes words of texts, and the data have none", "Write shift, or remove the line."
         )
+    elif wanted == "shift_and_words" and task and "text" in task.outputs:
+        problem = f"'{wanted}' mixes words of texts, and these are to be learnt as they are"
+        yield Problem(here, problem, "Write shift, or remove the line.")
 
 
 def check_loss(spec: SpecFile) -> Iterator[Problem]:

@@ -254,7 +254,7 @@ class TrainingSection(Section):
     augmentation: Annotated[str, Word(("none", "shift", "shift_and_words"))] = key(
         "none",
         "`shift` moves each training image by a few pixels at random; images only. `shift_and_words` also keeps a random part "
-        "of the words of each training text, in random order; images with texts only.",
+        "of the words of each training text, in random order; where images and texts go in only.",
         "shift",
     )
     precision: Annotated[str, Word(("float32", "tensorfloat32", "bfloat16"))] = key(
@@ -278,7 +278,8 @@ class ArchitectureSection(Section):
         "The family of architectures: `vit`, `cnn` or `resnet` to label images, `vae` to reconstruct them, `unet` to "
         "draw them, `latent_denoiser` to draw their codes, "
         "`decoder_transformer` to continue a text, `encoder_transformer` to label texts, `spectrogram_transformer` for sound, "
-        "`video_transformer` for video, `dual_encoder` for images with texts.",
+        "`video_transformer` for video, `dual_encoder` for images with texts, `captioner` to say in words what "
+        "images show.",
         "cnn",
         "the first of these for the task",
     )

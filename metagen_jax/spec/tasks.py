@@ -58,7 +58,7 @@ class TaskKind:
     @property
     def has_context(self) -> bool:
         """Whether the model looks at a number of tokens that the spec says."""
-        return "text" in self.inputs or "audio" in self.outputs
+        return "text" in self.words or "audio" in self.outputs
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -131,6 +131,16 @@ TASKS: list[TaskKind] = [
         loss="contrastive",
         metrics=("recall_at_10", "loss"),
         objectives={"validation_recall_at_10": MAXIMIZE},
+    ),
+    TaskKind(
+        inputs=("image",),
+        outputs=("text",),
+        type="captioning",
+        goal="say in words what an image shows",
+        contents=CAPTIONED_IMAGES,
+        loss="cross_entropy",
+        metrics=("bits_per_character", "loss"),
+        objectives={"bits_per_character": MINIMIZE},
     ),
 ]
 

@@ -75,7 +75,7 @@ def model_context(
     function, label = ACTIVATIONS[structure["activation"]]
     choices = {
         "causal": family.causal,
-        "padded": family.padded,
+        "masked": family.masked,
         "width_axis": family.width,
         "widths": family.widths,
         **_level_context(family),

@@ -13,6 +13,7 @@ from metagen_jax.data import (
     CaptionedImageDataset,
     CodeDataset,
     Dataset,
+    DescribedImageDataset,
     DrawnImageDataset,
     ImageDataset,
     LabelledTextDataset,
@@ -199,21 +200,11 @@ def _image_context(images: np.ndarray, samples: Samples) -> dict[str, Any]:
 
 @data_context.register
 def _(dataset: CaptionedImageDataset, lengths: Mapping[str, int], samples: Samples) -> dict[str, Any]:
-    of_images = _image_context(dataset.train.images, samples)
-    example, context = of_images["example_file"], lengths["context"]
+    of_pairs, context = _pairs_context(dataset, lengths, samples), lengths["context"]
     return {
-        **of_images,
-        "context": context,
-        "train_arguments": "images, tokens",
-        "train_values": "*train_data",
+        **of_pairs,
         "examples_function": "whole",
-        "example_noun": "pair of an image and a text",
-        "infer_command": f'python infer.py {example} --text "a text" --text "another"',
-        "data_arrays": "train_images and train_tokens, the same for validation and test, and vocabulary",
-        "data_card": data_card(
-            dataset,
-            f"{_image_counts(dataset)} Each has a text, of {len(dataset.vocabulary)} different characters in all.",
-        ),
+        "infer_command": f'python infer.py {of_pairs["example_file"]} --text "a text" --text "another"',
         "intended": (
             "For finding images of this kind by words and words by images, for learning how such a network works, and as "
             "a starting point for other data. Not for decisions about people, health or safety."
@@ -225,9 +216,48 @@ def _(dataset: CaptionedImageDataset, lengths: Mapping[str, int], samples: Sampl
             "belong together.",
             "It repeats what the texts it was trained on say of people and things.",
         ],
+    }
+
+
+@data_context.register
+def _(dataset: DescribedImageDataset, lengths: Mapping[str, int], samples: Samples) -> dict[str, Any]:
+    of_pairs = _pairs_context(dataset, lengths, samples)
+    return {
+        **of_pairs,
+        "examples_function": "",
+        "infer_command": f"python infer.py {of_pairs['example_file']}",
+        "intended": (
+            "For saying in words what an image of this kind shows, for learning how such a network works, and as a starting "
+            "point for other data. Not as a description to rely on, and not for decisions about people, health or safety."
+        ),
+        "limits": [
+            f"It was trained on {len(dataset.train):,} images with texts; of what is in none of them it has no words, and it "
+            "says what looks like it instead.",
+            "What it says reads like its training texts whether it is right or not; it spells as it has learnt to, character "
+            "by character, and may write words that there are not.",
+            f"A caption has {lengths['context']} characters at most.",
+            "It repeats what the texts it was trained on say of people and things.",
+        ],
+    }
+
+
+def _pairs_context(dataset: CaptionedImageDataset, lengths: Mapping[str, int], samples: Samples) -> dict[str, Any]:
+    """What the templates read of images with texts, whichever goes in."""
+    of_images = _image_context(dataset.train.images, samples)
+    return {
+        **of_images,
+        "context": lengths["context"],
+        "train_arguments": "images, tokens",
+        "train_values": "*train_data",
+        "example_noun": "pair of an image and a text",
+        "data_arrays": "train_images and train_tokens, the same for validation and test, and vocabulary",
+        "data_card": data_card(
+            dataset,
+            f"{_image_counts(dataset)} Each has a text, of {len(dataset.vocabulary)} different characters in all.",
+        ),
         "data_files": [
             ("vocabulary.json", "the characters; the token of each is its position plus 2"),
-            (example, "the first image of the test data, to try it with"),
+            (of_images["example_file"], "the first image of the test data, to try it with"),
         ],
     }
 

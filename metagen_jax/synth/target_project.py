@@ -13,6 +13,7 @@ from metagen_jax.data import (
     AudioTokenDataset,
     CaptionedImageDataset,
     Dataset,
+    DescribedImageDataset,
     DrawnImageDataset,
     ImageDataset,
     LabelledTextDataset,
@@ -376,12 +377,26 @@ def _(dataset: LabelledTextDataset, target: Scale, facts: TargetFacts) -> dict[s
 
 @target_data_context.register
 def _(dataset: CaptionedImageDataset, target: Scale, facts: TargetFacts) -> dict[str, Any]:
+    of_pairs = _pairs_context(dataset)
+    return {
+        **of_pairs,
+        "parts": 1,  # a pair is told from the others of its part, so parts change the loss
+        "infer_command": f'{of_pairs["infer_command"]} --text "a text" --text "another"',
+    }
+
+
+@target_data_context.register
+def _(dataset: DescribedImageDataset, target: Scale, facts: TargetFacts) -> dict[str, Any]:
+    return _pairs_context(dataset)
+
+
+def _pairs_context(dataset: CaptionedImageDataset) -> dict[str, Any]:
+    """What the templates read of images with texts, whichever goes in."""
     example = example_file(dataset.image_shape[-1])
     return {
         "further_packages": [("pillow", metadata.version("pillow"))],
         "label_bound": "SIZE.config.vocabulary",  # here of pixels and tokens
-        "parts": 1,  # a pair is told from the others of its part, so parts change the loss
-        "infer_command": f'python infer.py --run trial {example} --text "a text" --text "another"',
+        "infer_command": f"python infer.py --run trial {example}",
         "data_files": [
             ("vocabulary.json", "the characters of `data.npz`; the token of each is its position plus 2"),
             (example, "the first image of the test data, to try `infer.py` with"),

@@ -10,6 +10,8 @@ from metagen_jax.data import (
     SPLITS,
     CaptionedImageDataset,
     CaptionedImageSplit,
+    DescribedImageDataset,
+    caption_bits_per_character,
     chance_recall,
     decode_padded,
     describe,
@@ -18,7 +20,8 @@ from metagen_jax.data import (
     save_npz,
 )
 from metagen_jax.data.characters import encode_padded
-from metagen_jax.errors import DataError
+from metagen_jax.errors import DataError, SpecError
+from metagen_jax.spec import load_spec
 
 COLOURS = {"red": (250, 0, 0), "green": (0, 250, 0), "blue": (0, 0, 250)}
 
@@ -139,3 +142,57 @@ def test_baselines_of_recall():
     assert chance_recall(dataset, 2) == 0.25
     assert nearest_colours_recall(dataset, 2) == 1.0  # of four that tie, the middle counts
     assert nearest_colours_recall(dataset, 1) == 0.0
+
+
+def captions(train: list[str], validation: list[str], length: int = 4) -> CaptionedImageDataset:
+    vocabulary = " abc"
+    splits = {
+        split: CaptionedImageSplit(np.zeros((len(rows), 2, 2, 1), np.uint8), encode_padded(rows, vocabulary, length))
+        for split, rows in (("train", train), ("validation", validation), ("test", validation))
+    }
+    return CaptionedImageDataset("captions", vocabulary, **splits)
+
+
+def test_counts_of_characters_agree_with_their_formula():
+    dataset = captions(["ab", "abca", "b"], ["ab", "cccc"])
+    single = {
+        "a": (3 + 1) / 15,
+        "b": (3 + 1) / 15,
+        "c": (1 + 1) / 15,
+        "": (2 + 1) / 15,
+    }  # of 9 and 6 tokens, each once more
+    expected = [single["a"] * single["b"] * single[""], single["c"] ** 4]
+    bits = np.mean([-np.log2(expected[0]) / 3, -np.log2(expected[1]) / 4])
+    assert caption_bits_per_character(dataset, 0) == pytest.approx(bits, rel=1e-12)
+
+    def after(times: int, total: int, shorter: float) -> float:
+        return (times + 10 * shorter) / (total + 10)
+
+    expected = [
+        after(2, 3, single["a"]) * after(2, 2, single["b"]) * after(2, 3, single[""]),
+        after(0, 3, single["c"]) * after(0, 1, single["c"]) ** 3,
+    ]
+    bits = np.mean([-np.log2(expected[0]) / 3, -np.log2(expected[1]) / 4])
+    assert caption_bits_per_character(dataset, 1) == pytest.approx(bits, rel=1e-12)
+
+
+def test_longer_counts_know_what_shorter_ones_do_not():
+    dataset = captions(["aabb", "abab"] * 200, ["aabb"])
+    two, three = caption_bits_per_character(dataset, 1), caption_bits_per_character(dataset, 2)
+    assert 0.2 < three < 0.8 * two
+
+
+def test_images_whose_texts_are_to_be_found_are_read_like_pairs(table, caption_spec, tmp_path):
+    pairs = load_dataset(caption_spec("path: own.csv"))
+    wanted = "name: test\nmodality: {inputs: [image], outputs: [text]}\ntask: {type: captioning}\n"
+    limits = "constraints: {context_window: 16}\n"
+    (tmp_path / "captions.yaml").write_text(f"{wanted}{limits}data: {{path: own.csv}}\n")
+    described = load_dataset(load_spec(tmp_path / "captions.yaml"))
+    assert isinstance(described, DescribedImageDataset)
+    for split in SPLITS:
+        assert (getattr(described, split).tokens == getattr(pairs, split).tokens).all()
+    (tmp_path / "mixed.yaml").write_text(
+        f"{wanted}{limits}data: {{path: own.csv}}\ntraining: {{augmentation: shift_and_words}}\n"
+    )
+    with pytest.raises(SpecError, match="these are to be learnt as they are"):
+        load_spec(tmp_path / "mixed.yaml")

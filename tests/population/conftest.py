@@ -117,6 +117,16 @@ FAMILIES = {
             "data.max_examples=200",
         ),
     ),
+    "captioner": (
+        "multimodal_captioning.yaml",
+        (
+            "constraints.context_window=20",
+            "architecture.choices={patch_size: 16, d_model: [16, 24], image_layers: [1, 2], text_layers: [1, 2, 3], "
+            "num_heads: [1, 2], head_dim: [8], d_ff: [32, 64]}",
+            "training.batch_size=8",
+            "data.max_examples=200",
+        ),
+    ),
 }
 SLOW = ("resnet with layer norm and depthwise separable blocks",)  # two minutes
 NUM_STEPS = 30
@@ -143,6 +153,9 @@ class Trained:
         """What the models are called with to answer some of the validation data."""
         if self.name == "dual_encoder":  # the first pairs of the only group
             images, tokens = (array[0, :count] for array in self.validation)
+            return images / np.float32(255), tokens
+        if self.name == "captioner":  # what is read is some text
+            images, tokens = (array[:count] for array in self.validation)
             return images / np.float32(255), tokens
         first = self.validation[0][:count]
         first = first / np.float32(255) if first.dtype == np.uint8 else first

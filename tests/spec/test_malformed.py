@@ -429,7 +429,7 @@ def test_a_missing_key_is_named_at_its_section(write, key):
 
 
 COMBINATIONS = [
-    ("image", "text", "generation", "bad.yaml:4, modality: image -> text is not supported yet"),
+    ("image", "text", "generation", "bad.yaml:8, task.type: 'generation' does not go with image -> text"),
     ("text", "label", "generation", "bad.yaml:8, task.type: 'generation' does not go with text -> label"),
     ("image, text", "label", "classification", "bad.yaml:4, modality: image + text -> label is not supported yet"),
     ("image", "label", "generation", "bad.yaml:8, task.type: 'generation' does not go with image -> label"),

@@ -51,6 +51,7 @@ TINY = {  # of each family
         "text_layers": 2,
         "embedding": 6,
     },
+    "captions": {"d_model": 8, "num_heads": 2, "head_dim": 4, "d_ff": 16, "image_layers": 1, "text_layers": 2},
     "labelled_text": {"d_model": 8, "num_layers": 2, "num_heads": 2, "head_dim": 4, "d_ff": 16},
 }
 GRID = {
@@ -64,6 +65,7 @@ GRID = {
     "sound": {},
     "video": {"patch_size": 14, "tubelet_frames": 2},
     "pairs": {"patch_size": 8, "word_length": 4},
+    "captions": {"patch_size": 8},
     "labelled_text": {"stride": 2},
 }
 BLOCK = {"unet": {"block": "convolution"}}  # of the families that have a choice
@@ -89,6 +91,10 @@ FILES = {
     ),
     "video": ("video_classification.yaml", ("training.batch_size=8", "data.max_examples=500")),
     "pairs": ("multimodal_clip.yaml", ("training.batch_size=8", "data.max_examples=200")),
+    "captions": (
+        "multimodal_captioning.yaml",
+        ("training.batch_size=8", "data.max_examples=200", "constraints.context_window=24"),
+    ),
     "labelled_text": ("text_classification.yaml", ("training.batch_size=8", "data.max_examples=1000")),
 }
 QUICK = {  # the same programs are compiled again and again
@@ -311,6 +317,11 @@ def pairs_project(tmp_path_factory: pytest.TempPathFactory) -> Built:
     return build("pairs", tmp_path_factory.mktemp("pairs") / "project")
 
 
+@pytest.fixture(scope="session")
+def captions_project(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    return build("captions", tmp_path_factory.mktemp("captions") / "project")
+
+
 @pytest.fixture(scope="session", params=TINY)
 def project(request: pytest.FixtureRequest) -> Built:
     return request.getfixturevalue(f"{request.param}_project")
@@ -494,6 +505,30 @@ def pairs_results(pairs_project: Built) -> dict[str, Result]:
             "no text": ["infer.py", "example.png", "--text", " "],
             "missing": ["infer.py", "nowhere.png", "--text", "cat"],
             "empty": ["infer.py", "../empty", "--text", "cat"],
+        },
+    )
+
+
+@pytest.fixture(scope="session")
+def captions_results(captions_project: Built) -> dict[str, Result]:
+    """Everything that the tests want to see of the commands of the project that says what images show."""
+    folder, outside = captions_project.folder, captions_project.folder.parent
+    grey = Image.fromarray(captions_project.prepared.dataset.test.images[1, ..., 0])
+    grey.resize((50, 40)).save(outside / "grey.png")
+    (outside / "broken.png").write_bytes(b"no picture")
+    several = ["infer.py", "example.png", "--count", "3", "--temperature", "1"]
+    return run_all(
+        folder,
+        read_me(folder)
+        | {
+            "two": ["infer.py", "example.png", "../grey.png"],
+            "several": several,
+            "again": several,
+            "another seed": [*several, "--seed", "1"],
+            "repeated": ["infer.py", "example.png", "--count", "2"],
+            "none": ["infer.py", "example.png", "--count", "0"],
+            "missing": ["infer.py", "nowhere.png"],
+            "broken": ["infer.py", "../broken.png"],
         },
     )
 

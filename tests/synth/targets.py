@@ -229,6 +229,31 @@ def pairs_params(sizes: Mapping[str, int], vocabulary: int, words: int, values: 
     return stem + text + width * (patches + words) + of_both + 1
 
 
+def captions_params(sizes: Mapping[str, int], vocabulary: int, context: int, values: int, patches: int) -> int:
+    """Counted by hand; 32 channels before the patches, 16 numbers a character, four characters in a row."""
+    width, heads = sizes["d_model"], sizes["num_heads"] * sizes["head_dim"]
+    attention, feed_forward = width * (4 * heads + 1), width * (2 * sizes["d_ff"] + 1)
+    stem = 32 * (9 * 4 * 3 + 1) + values * width
+    blocks = sizes["image_layers"] * (attention + feed_forward) + sizes["text_layers"] * (2 * attention + feed_forward)
+    text = 16 * (vocabulary + 4 * width) + width * (context + vocabulary)
+    return stem + text + width * (patches + 2) + blocks
+
+
+def captions_target(*overrides: str) -> Target:
+    """An encoder as ViT-B/16 (Dosovitskiy et al., 2020), for 224 x 224 pixels, and captions of 128 tokens."""
+    large = {"d_model": 768, "num_heads": 12, "head_dim": 64, "d_ff": 3072, "image_layers": 12, "text_layers": 12}
+    small = {"d_model": 16, "num_heads": 2, "head_dim": 8, "d_ff": 32, "image_layers": 1, "text_layers": 2}
+    return make_target(
+        "multimodal_captioning.yaml",
+        ("constraints.context_window=24", "training.batch_size=16", "training.steps=40", *overrides),
+        family="captioner",
+        grid=({"patch_size": 16}, {"patch_size": 16}),
+        sizes=(large, small),
+        fixed={"image_size": 224, "context": 128, "vocabulary": 30000},
+        params=(captions_params(large, 30000, 128, 8 * 8 * 32, 196), captions_params(small, 73, 24, 8 * 8 * 32, 4)),
+    )
+
+
 def pairs_target(*overrides: str) -> Target:
     """Towers as wide as that of ViT-B/32 (Radford et al., 2021), for 224 x 224 pixels and texts of 320 characters."""
     large = {"d_model": 768, "num_heads": 12, "head_dim": 64, "d_ff": 3072}

@@ -154,6 +154,18 @@ def test_some_words_of_a_text_are_kept_whole_in_any_order(pairs: ModuleType):
     assert len(seen) == 3 + 6 + 6  # one, two or three words, in every order
 
 
+def test_captions_keep_their_images_and_are_shifted_by_what_begins_them():
+    captions = program("multimodal_captioning.yaml", "constraints.context_window=6", "training.batch_size=20")
+    images, tokens = pairs_of_marked_images(24)
+    batch, texts = captions.train_batch(images, tokens, 3)
+    assert (texts == tokens[batch[:, 16, 16, 0], :6]).all()
+    before, share = captions.in_captions(np.array([[5, 6, 7], [8, 0, 0], [8, 9, 0], [0, 0, 0]], np.int32))
+    assert np.asarray(before).tolist() == [[0, 5, 6], [0, 8, 0], [0, 8, 9], [0, 0, 0]]
+    third = 1 / 3
+    expected = [[third, third, third], [0.5, 0.5, 0], [third, third, third], [1, 0, 0]]
+    np.testing.assert_allclose(share, expected, rtol=1e-6)
+
+
 def test_words_are_spread_over_rows_and_what_does_not_fit_is_left_out(pairs: ModuleType):
     tokens = np.array([[5, 6, 2, 7, 8, 9, 3, 2, 4, 0, 0, 0], [5, 2, 6, 2, 7, 2, 8, 0, 0, 0, 0, 0]], np.int32)
     rows = np.asarray(pairs.spread_words(tokens, 3))

@@ -47,6 +47,7 @@ LARGE["pairs"] = {name: length for name, length in LARGE["image"].items() if nam
     "text_layers": 128,
     "embedding": 16384,
 }
+LARGE["captions"] = {name: length for name, length in LARGE["pairs"].items() if name != "embedding"}
 LARGE |= dict.fromkeys(("text", "labelled_text", "audio", "sound"), LARGE["image"])
 LARGE["video"] = {
     "d_model": 16384,
@@ -82,7 +83,8 @@ def test_every_command_of_the_readme_works_where_metagen_jax_cannot_be_imported(
 def test_its_own_tests_pass_and_none_is_skipped(project, request):
     out = results_of(project, request)["-m pytest test_project.py"].out
     of_images = {"image": 4, "cnn": 4, "vae": 6, "unet": 6, "latent": 7}
-    count = (of_images | {"text": 5, "labelled_text": 6, "audio": 5, "sound": 8, "video": 5, "pairs": 7})[project.kind]
+    of_others = {"text": 5, "labelled_text": 6, "audio": 5, "sound": 8, "video": 5, "pairs": 7, "captions": 6}
+    count = (of_images | of_others)[project.kind]
     assert re.search(rf"^=* ?{count} passed in", out, re.M), out
 
 
@@ -109,6 +111,12 @@ def test_evaluate_gives_the_same_scores_as_the_modality_would(project, request):
     modality, space = project.prepared.modality, project.prepared.space
     fixed = {field.name: field.value for field in space.fixed}
     inputs, targets, *more = modality.evaluation_arrays(project.prepared.dataset, "test", fixed)
+    if project.kind == "captions":
+        (source,) = space.sources.values()
+        scores = codegen.load_module(source).score_fn(project.model, inputs, targets)
+        bits = modality.metrics({"loss": float(scores["loss"].mean())})["bits_per_character"]
+        assert float(re.search(r"test: (\S+) bits per character", out).group(1)) == pytest.approx(bits, abs=1e-4)
+        return
     if project.kind in ("unet", "latent", "pairs"):
         (source,) = space.sources.values()
         scores = codegen.load_module(source).score_fn(project.model, inputs, targets, *more)
@@ -273,6 +281,44 @@ def test_wrong_input_to_the_project_for_images_with_texts_is_one_message_with_co
     assert pairs_results[command].code == 2
     assert says in pairs_results[command].err
     assert pairs_results["foreign"].err.count("read") == 2
+
+
+def test_captions_are_the_likeliest_characters_one_after_the_other(captions_results, captions_project):
+    dataset, context = captions_project.prepared.dataset, 24
+    told, tokens = "", [0]
+    for _ in range(context):
+        logits = captions_project.model(dataset.test.images[:1] / np.float32(255), np.array([tokens], np.int32))
+        tokens.append(int(logits[0, -1].argmax()))
+        if not tokens[-1]:
+            break
+        told += ("\ufffd" + dataset.vocabulary)[tokens[-1] - 1]
+    first, second = captions_results["two"].out.splitlines()
+    assert first == f"example.png: {told}"
+    assert second.startswith("../grey.png: ")
+    assert captions_results["two"].err == "../grey.png: converted from mode L to RGB, 50 x 40 pixels to 32 x 32\n"
+
+
+def test_captions_that_are_drawn_differ_by_their_seed(captions_results):
+    lines = captions_results["several"].out.splitlines()
+    assert len(lines) == 3
+    assert captions_results["again"].out == captions_results["several"].out
+    assert captions_results["another seed"].out != captions_results["several"].out
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("repeated", "--count repeats one caption at --temperature 0"),
+        ("none", "--count has to be 1 or more"),
+        ("missing", "nowhere.png: no such file"),
+        ("broken", "../broken.png: cannot be read"),
+    ],
+)
+def test_wrong_input_to_the_project_that_says_what_images_show_is_one_message_with_code_2(
+    captions_results, command, says
+):
+    assert captions_results[command].code == 2
+    assert says in captions_results[command].err
 
 
 def test_a_text_gives_the_same_labels_from_a_file_an_argument_and_stdin(labelled_text_results, labelled_text_project):
@@ -458,7 +504,9 @@ def test_fresh_weights_are_other_weights(text_results, text_project):
 @pytest.mark.parametrize("choices", STRUCTURES, ids=lambda choices: "-".join(map(str, choices)))
 def test_its_code_passes_ruff_with_the_default_settings(project, tmp_path, choices, sizes):
     norm, activation, smoothing, augmentation, schedule, side, precision = choices
-    images = ImageDataset | UnlabelledImageDataset
+    images = ImageDataset | UnlabelledImageDataset | CaptionedImageDataset
+    if project.kind == "pairs" and augmentation == "shift":
+        augmentation = "shift_and_words"  # targets are written with the other
     space, is_image = project.prepared.space, isinstance(project.prepared.dataset, images)
     training = dataclasses.replace(
         space.spec.training,

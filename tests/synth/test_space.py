@@ -26,6 +26,7 @@ TEXT = ROOT / "specs" / "text_char_lm.yaml"
 AUDIO = ROOT / "specs" / "audio_classification.yaml"
 VIDEO = ROOT / "specs" / "video_classification.yaml"
 PAIRS = ROOT / "specs" / "multimodal_clip.yaml"
+CAPTIONS = ROOT / "specs" / "multimodal_captioning.yaml"
 LABELLED_TEXT = ROOT / "specs" / "text_classification.yaml"
 VAE = ROOT / "specs" / "image_vae.yaml"
 FAMILIES = {
@@ -37,6 +38,7 @@ FAMILIES = {
     "spectrogram_transformer": AUDIO,
     "video_transformer": VIDEO,
     "dual_encoder": PAIRS,
+    "captioner": CAPTIONS,
 }
 LATENCY_MS = 0.1
 FEW_LENGTHS = "architecture.choices={d_model: [16, 32, 48], num_layers: [1, 3], num_heads: [1, 3], head_dim: [8, 16], d_ff: [32, 96]}"
@@ -46,6 +48,7 @@ AXES = {
     VAE: ("width", "encoder_layers"),
     VIDEO: ("d_model", "time_layers"),
     PAIRS: ("d_model", "image_layers"),
+    CAPTIONS: ("d_model", "text_layers"),
 }  # of the residual stream and its blocks
 
 

@@ -19,6 +19,7 @@ from tests.synth.targets import (
     NUMBERS,
     Target,
     audio_target,
+    captions_target,
     cnn_target,
     image_target,
     labelled_text_target,
@@ -44,6 +45,7 @@ KINDS = {
     "audio": audio_target,
     "video": video_target,
     "pairs": pairs_target,
+    "captions": captions_target,
     "sound": sound_target,
 }
 VARIANTS = [  # norm, activation, label smoothing, augmentation, schedule, precision
@@ -63,6 +65,7 @@ HUGE_OF_IMAGES["pairs"] = {axis: length for axis, length in HUGE.items() if axis
     "text_layers": 128,
     "embedding": 65536,
 }
+HUGE_OF_IMAGES["captions"] = {axis: length for axis, length in HUGE_OF_IMAGES["pairs"].items() if axis != "embedding"}
 LOSS = re.compile(r"step +(\d+): training loss (\S+)")
 STEPS = 5
 # Scripts that run beside a project, in the process of its other commands.

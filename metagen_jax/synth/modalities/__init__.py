@@ -18,6 +18,7 @@ from metagen_jax.synth.modalities.base import (
     Modality,
     lengths_of,
 )
+from metagen_jax.synth.modalities.image_captioning import ImageCaptioning
 from metagen_jax.synth.modalities.image_classification import ImageClassification
 from metagen_jax.synth.modalities.image_generation import ImageGeneration
 from metagen_jax.synth.modalities.image_reconstruction import ImageReconstruction
@@ -38,6 +39,7 @@ MODALITIES: list[Modality] = [
     TextGeneration(),
     AudioGeneration(),
     ImageTextContrastive(),
+    ImageCaptioning(),
 ]
 
 NEEDED_DIMENSIONS = {  # which the rendering of every model and the optimiser read

@@ -91,8 +91,7 @@ class Family:
       anchors: lengths of large networks that are known to work, smallest first; lengths in between are searched too. None:
         whatever the budget, only the lengths that `dimensions` has.
       causal: whether a position may only look back.
-      padded: whether inputs are filled up to one length with a token, 0, that no position may look at; "at times" where
-        some are and others are not.
+      masked: whether blocks can be told which positions may be looked at.
       grid: how it divides an image; None if it reads no images.
       levels: how many resolutions there are. Of several, each has axes of its own, with its number behind their names.
     """
@@ -107,7 +106,7 @@ class Family:
     parallel: tuple[str, ...]
     anchors: tuple[Mapping[str, int], ...]
     causal: bool = False
-    padded: bool | str = False
+    masked: bool = False
     grid: Grid | None = None
     levels: int = 1
 

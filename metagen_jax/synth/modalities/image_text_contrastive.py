@@ -6,36 +6,35 @@ from typing import Any, ClassVar
 import numpy as np
 
 from metagen_jax.data import CaptionedImageDataset, chance_recall, nearest_colours_recall
-from metagen_jax.spec import ModelSpec
-from metagen_jax.synth.modalities.base import SIZE, STRUCTURE, Array, Dataset, Dimension, Family, Field, Grid
-from metagen_jax.synth.modalities.images import OfImages, image_shape
-from metagen_jax.synth.modalities.text_classification import CHARACTER_WIDTH
-from metagen_jax.synth.modalities.transformer import BLOCK_FRAGMENTS, DIMENSIONS, PARALLEL, PARAMETER, WIDTH
+from metagen_jax.synth.modalities.base import SIZE, STRUCTURE, Dataset, Dimension, Family
+from metagen_jax.synth.modalities.captioned_images import (
+    GRID,
+    LAYERS,
+    OF_BLOCKS,
+    PATCH_FRAGMENTS,
+    PATCH_SIZE,
+    OfCaptionedImages,
+)
+from metagen_jax.synth.modalities.transformer import BLOCK_FRAGMENTS, PARALLEL, PARAMETER, WIDTH
 
-STEM_WIDTH = 32
 WORD_LENGTHS = (4, 6, 8, 12, 16)
 USUAL_WORD_LENGTH = 8  # if the spec does not say
 BEST = 10  # as in fragments/losses/contrastive.py.j2
-
-_OF_BLOCKS = tuple(dimension for dimension in DIMENSIONS if dimension.name != "num_layers")
 
 DUAL_ENCODER = Family(
     name="dual_encoder",
     title="dual encoder",
     model_class="DualEncoder",
     dimensions=(
-        Dimension("patch_size", STRUCTURE, (), "pixels along each side of a patch"),
+        PATCH_SIZE,
         Dimension("word_length", STRUCTURE, WORD_LENGTHS, "characters that are read of a word"),
-        *_OF_BLOCKS,
-        Dimension("image_layers", SIZE, (1, 2, 3, 4), "number of blocks of the image tower"),
-        Dimension("text_layers", SIZE, (1, 2, 3, 4), "number of blocks of the text tower"),
+        *OF_BLOCKS,
+        *LAYERS,
         Dimension("embedding", SIZE, (16, 24, 32, 48, 64, 96), "width of an embedding"),
     ),
     fragments=(
         *BLOCK_FRAGMENTS,
-        "fragments/embeddings/space_to_depth.py.j2",
-        "fragments/blocks/convolution.py.j2",
-        "fragments/embeddings/convolved_patch.py.j2",
+        *PATCH_FRAGMENTS,
         "fragments/embeddings/look_up.py.j2",
         "fragments/embeddings/words.py.j2",
         "fragments/heads/projection.py.j2",
@@ -65,12 +64,12 @@ DUAL_ENCODER = Family(
             "embedding": 768,
         },
     ),
-    padded="at times",
-    grid=Grid("patch_size", smallest=2, fewest=2, usual=4),
+    masked=True,
+    grid=GRID,
 )
 
 
-class ImageTextContrastive(OfImages):
+class ImageTextContrastive(OfCaptionedImages):
     """Embeds images and texts so that what belongs together is close.
 
     A pair is scored among all pairs of its split: which those are decides how hard that is. So a split is one group, the
@@ -87,41 +86,18 @@ class ImageTextContrastive(OfImages):
         "fragments/losses/contrastive.py.j2",
         "fragments/data/captioned_image_batches.py.j2",
     )
+    recipe_words: ClassVar = {"grouped": True}
     evaluation_batch_size = 1  # group
     try_it = "python infer.py example.png --text 'a cat' --text 'a dog'"
     search_examples = None
-
-    def fixed_fields(self, spec: ModelSpec, dataset: Dataset) -> tuple[Field, ...]:
-        assert isinstance(dataset, CaptionedImageDataset)
-        context = spec.constraints.context_window
-        assert context is not None
-        return (
-            *super().fixed_fields(spec, dataset),
-            Field("stem_width", STEM_WIDTH, "channels of the convolution before the patches"),
-            Field("vocabulary", dataset.num_tokens, "different tokens: padding, unknown, characters"),
-            Field("context", context, "characters that it can look at"),
-            Field("character_width", CHARACTER_WIDTH, "numbers that stand for a character"),
-        )
 
     def default_structure(self, family: Family, fixed: Mapping[str, int], dimension: Dimension) -> tuple[Any, ...]:
         if dimension.name == "word_length":
             return (USUAL_WORD_LENGTH,)
         return super().default_structure(family, fixed, dimension)
 
-    def abstract_batch(self, fixed: Mapping[str, int], batch_size: int) -> tuple[Array, ...]:
-        images = Array((batch_size, *image_shape(fixed)), np.dtype(np.uint8))
-        return images, Array((batch_size, fixed["context"]), np.dtype(np.int32))
-
-    def abstract_example(self, fixed: Mapping[str, int]) -> tuple[Array, ...]:
-        return *super().abstract_example(fixed), Array((1, fixed["context"]), np.dtype(np.int32))
-
-    def train_arrays(self, dataset: Dataset) -> tuple[np.ndarray, ...]:
-        assert isinstance(dataset, CaptionedImageDataset)
-        return dataset.train.images, dataset.train.tokens
-
     def evaluation_arrays(self, dataset: Dataset, split: str, fixed: Mapping[str, int]) -> tuple[np.ndarray, ...]:
-        pairs = getattr(dataset, split)
-        return pairs.images[None], pairs.tokens[None, :, : fixed["context"]].astype(np.int32)
+        return tuple(array[None] for array in super().evaluation_arrays(dataset, split, fixed))
 
     def metrics(self, scores: Mapping[str, float]) -> dict[str, float]:
         return {name: scores[name] for name in ("loss", "recall_at_10")}

@@ -30,7 +30,7 @@ ENCODER_TRANSFORMER = Family(
     parameter=PARAMETER,
     parallel=PARALLEL,
     anchors=ANCHORS,
-    padded=True,
+    masked=True,
 )
 
 

@@ -39,6 +39,7 @@ SPECS = {
         "text_classification.yaml",
         ("constraints.context_window=96", "architecture.choices.stride=4", "training.batch_size=4"),
     ),
+    "captioner": ("multimodal_captioning.yaml", ("architecture.choices.patch_size=8", "training.batch_size=4")),
     "dual_encoder": ("multimodal_clip.yaml", ("architecture.choices.patch_size=8", "training.batch_size=4")),
 }
 
