@@ -18,6 +18,7 @@ class Recorded:
 
     Attributes:
       folder: the run.
+      data_path: where the user's own data are; None where they ship.
       host_devices: CPU devices that its process was started with.
       search, train_prototypes: options of its command.
       origin: the `surroundings` that it ran in.
@@ -29,6 +30,7 @@ class Recorded:
     """
 
     folder: Path
+    data_path: str | None
     host_devices: int
     search: bool
     train_prototypes: bool
@@ -54,6 +56,7 @@ def read_recorded(folder: Path) -> Recorded:
         )
     return Recorded(
         folder=folder,
+        data_path=manifest.get("data_path"),
         host_devices=manifest["host_devices"],
         origin={name: manifest[name] for name in SURROUNDINGS if name in manifest},
         plan=read_plan(manifest["plan"]),

@@ -261,6 +261,7 @@ class RunFolder:
             "seed": spec.seed,
             "command": command,
             "complete": complete,
+            "data_path": spec.data.path,  # the spec may have it relative to its own folder
             "sha256": self.sha256(),
         } | json.loads((self.path / ORIGIN).read_text(encoding="utf-8"))
         write_json(self.path / MARKER, content)

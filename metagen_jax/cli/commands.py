@@ -348,6 +348,7 @@ class Call:
       plan: a file or a plan.
       train_prototypes, search, measured: see `pipeline.Options`.
       predictor: of latencies; None: that of the interrupted run which goes on, or what is known of the device.
+      data_path: where the user's own data are; None: where the spec says.
       first: how the autoencoder is trained whose codes are learnt from; None: with a plan and a predictor of its own.
     """
 
@@ -360,6 +361,7 @@ class Call:
     search: bool = True
     predictor: "Predictor | None" = None
     measured: dict[str, Any] | None = None
+    data_path: str | None = None
     first: "Call | None" = None
 
     def of_autoencoder(self, spec: ModelSpec) -> "Call":
@@ -402,6 +404,7 @@ class Means:
 def _build(call: Call, means: Means, *, show: bool = True) -> None:
     started = time.monotonic()
     spec = _load(call.path, list(call.overrides))
+    spec = spec if call.data_path is None else spec.with_data_at(call.data_path)
     limit_s = None if call.time_limit is None else _of_option("--time-limit", parse_duration_ms, call.time_limit) / 1000
     limit_bytes = None if means.disk_limit is None else _of_option("--disk-limit", parse_bytes, means.disk_limit)
     plan = _plan_of(call)
@@ -565,6 +568,7 @@ def _again(recorded: "Recorded") -> Call:
 
     return Call(
         recorded.folder / SPEC,
+        data_path=recorded.data_path,
         host_devices=recorded.host_devices,
         plan=recorded.plan,
         predictor=recorded.predictor,

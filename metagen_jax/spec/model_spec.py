@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from metagen_jax.errors import SpecError
@@ -222,6 +222,12 @@ class ModelSpec:
           remedy: what to write instead.
         """
         return self.locations.error(path, problem, remedy)
+
+    def with_data_at(self, path: str) -> "ModelSpec":
+        """Returns the spec with the user's own data, those of its autoencoder too, looked for at an absolute path."""
+        own = self.data.autoencoder
+        autoencoder = None if own is None else own.with_data_at(path)
+        return replace(self, data=replace(self.data, path=path, autoencoder=autoencoder))
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the spec in the form of the YAML file, every default written out, quantities as exact text."""

@@ -10,7 +10,11 @@ from metagen_jax.automl.run_folder import RunFolder
 from metagen_jax.cli import main
 from tests.runs import run_tiny
 
-QUICK = ("--quiet", "--set", "search.budget=2", "--set", "search.rounds=1", "--set", "search.finalists=1")
+OWN_DATA = "data={path: ../metagen_jax/data/embedded/digits.npz}"  # seen from the spec, not from the folder of the run
+QUICK = (
+    *("--quiet", "--set", OWN_DATA),
+    *("--set", "search.budget=2", "--set", "search.rounds=1", "--set", "search.finalists=1"),
+)
 
 
 @pytest.fixture(scope="module")
