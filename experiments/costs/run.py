@@ -15,6 +15,7 @@ import math
 import multiprocessing
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -29,6 +30,7 @@ import numpy as np
 from experiments.costs.counted import Counted, count
 from experiments.provenance import provenance
 from metagen_jax.automl.pipeline import prepare
+from metagen_jax.data import ImageDataset, codes_of, load_dataset, save_npz
 from metagen_jax.spec import load_spec
 from metagen_jax.synth.space import SearchSpace
 
@@ -41,6 +43,7 @@ RESNET_SIZES = ", ".join(
 UNET_SIZES = ", ".join(
     f"width_{level}: [10, 16, 28, 40], hidden_{level}: [12, 20, 36], num_layers_{level}: [1, 2]" for level in (1, 2, 3)
 )
+BLOCK_SIZES = "num_heads: [1, 2, 3, 4], head_dim: [8, 12, 20], d_ff: [20, 64, 100, 200]"
 # Each family with the widest choice of sizes, by steps that are no multiples of anything.
 SPACES = {
     "vit": ("image_vit_classification", f"{{{WORDS}, patch_size: [2, 4, 7], d_model: [12, 20, 32, 48, 76, 100, 128]}}"),
@@ -64,7 +67,27 @@ SPACES = {
         "encoder_layers: [1, 2, 3], decoder_layers: [1, 2, 3]}",
     ),
     "unet": ("image_diffusion_pixel", f"{{stride: [1, 2, 4], condition: [12, 32, 56], {UNET_SIZES}}}"),
+    "latent_denoiser": (
+        "image_diffusion_latent",
+        f"{{{WORDS}, condition: [12, 32, 56], width: [20, 48, 76, 160], hidden: [20, 64, 100, 200], num_layers: [1, 2, 3, 4]}}",
+    ),
+    "video_transformer": (
+        "video_classification",
+        f"{{{WORDS}, tubelet_frames: [1, 2, 4], patch_size: [4, 7], d_model: [12, 20, 32, 48, 76, 100], {BLOCK_SIZES}, "
+        "space_layers: [1, 2, 3], time_layers: [1, 2, 3]}",
+    ),
+    "dual_encoder": (
+        "multimodal_clip",
+        f"{{{WORDS}, patch_size: [4, 8], word_length: [4, 8], d_model: [12, 20, 32, 48, 76, 100], {BLOCK_SIZES}, "
+        "image_layers: [1, 2, 3], text_layers: [1, 2, 3], embedding: [12, 20, 48, 100]}",
+    ),
+    "captioner": (
+        "multimodal_captioning",
+        f"{{{WORDS}, patch_size: [4, 8], d_model: [12, 20, 32, 48, 76, 100], {BLOCK_SIZES}, image_layers: [1, 2, 3], "
+        "text_layers: [1, 2, 3]}",
+    ),
 }
+CODE_LENGTH = 8  # of what a network of codes draws; any numbers do
 AT_ONCE = 20  # candidates of a process before it gets new ones
 COMPILED_EVERY = 5  # candidates, of which the gradients are compiled on their own: another two seconds
 MEASURES = {
@@ -79,7 +102,15 @@ MEASURES = {
 def space_of(family: str) -> SearchSpace:
     name, choices = SPACES[family]
     overrides = (f"architecture.choices={choices}", "constraints.parameter_budget={}")
-    return prepare(load_spec(ROOT / "specs" / f"{name}.yaml", overrides)).space
+    spec = load_spec(ROOT / "specs" / f"{name}.yaml", overrides)
+    if spec.data.autoencoder is None:
+        return prepare(spec).space
+    images = load_dataset(spec)
+    assert isinstance(images, ImageDataset)
+    with tempfile.TemporaryDirectory() as folder:
+        codes = Path(folder) / "codes.npz"
+        save_npz(codes_of(images, lambda each: each[:, 14, :CODE_LENGTH, 0].astype(np.float32)), codes)
+        return prepare(spec, codes=codes).space
 
 
 def measure(family: str, numbers: range, seed: int) -> list[dict[str, Any]]:
