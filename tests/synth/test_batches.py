@@ -5,14 +5,14 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from metagen_jax.automl.pipeline import prepare
 from metagen_jax.spec import load_spec
 from metagen_jax.synth import codegen
+from tests.codes import prepare_any
 from tests.runs import ROOT
 
 
 def program(spec: str, *overrides: str) -> ModuleType:
-    space = prepare(load_spec(ROOT / "specs" / spec, overrides)).space
+    space = prepare_any(load_spec(ROOT / "specs" / spec, overrides)).space
     return codegen.load_module(next(iter(space.sources.values())))
 
 
@@ -76,15 +76,16 @@ def test_the_noise_of_a_seed_is_normal_and_that_of_a_longer_code_cut_off():
     np.testing.assert_array_equal(vae.seeded_normal(np.arange(3, dtype=np.uint32), 7), noise[:3, :7])
 
 
-def test_images_to_be_drawn_come_with_labels_and_seeds():
-    unet = program("image_diffusion_pixel.yaml", "data.source=digits", "training.batch_size=8")
-    images = np.random.default_rng(0).integers(0, 256, (50, 8, 8, 1), np.uint8)
+@pytest.mark.parametrize("spec", ["image_diffusion_pixel.yaml", "image_diffusion_latent.yaml"])
+def test_images_to_be_drawn_and_their_codes_come_with_labels_and_seeds(spec: str):
+    drawing = program(spec, "training.batch_size=8")
+    examples = np.random.default_rng(0).integers(0, 256, (50, 8, 8, 1), np.uint8)
     labels = np.arange(50, dtype=np.int32) % 10
-    batch, own, seeds = unet.train_batch(images, labels, 3)
-    for image, label in zip(batch, own, strict=True):
-        assert label in labels[(images == image).all(axis=(1, 2, 3))]
+    batch, own, seeds = drawing.train_batch(examples, labels, 3)
+    for example, label in zip(batch, own, strict=True):
+        assert label in labels[(examples == example).all(axis=(1, 2, 3))]
     assert seeds.shape == (8,) and seeds.dtype == np.uint32
-    assert [len(array) for array in unet.seeded(images, labels)] == [50, 50, 50]
+    assert [len(array) for array in drawing.seeded(examples, labels)] == [50, 50, 50]
 
 
 def test_times_are_spread_over_seeds_in_a_row_and_random_for_random_ones():

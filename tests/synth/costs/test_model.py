@@ -24,7 +24,7 @@ SPECS = {
     "vae": ("image_vae.yaml", ("training.batch_size=16",)),
     # At a batch of 16, a tenth of its activations does not depend on the batch: about as much as its weights.
     "unet": ("image_diffusion_pixel.yaml", ("data.source=digits", "training.batch_size=64")),
-    "latent_denoiser": ("image_diffusion_latent.yaml", ("training.batch_size=16",)),
+    "latent_denoiser": ("image_diffusion_latent.yaml", ()),  # at small batches as for a U-Net
     "decoder_transformer": ("text_char_lm.yaml", ("constraints.context_window=24", "training.batch_size=4")),
     "spectrogram_transformer": (
         "audio_classification.yaml",
