@@ -111,7 +111,7 @@ FAMILIES = {
         "multimodal_clip.yaml",
         (
             "constraints.context_window=30",
-            "architecture.choices={patch_size: 16, d_model: [16, 24], image_layers: [1, 2], text_layers: [1, 2], "
+            "architecture.choices={patch_size: 16, d_model: [16, 24], image_layers: [1, 2], text_layers: [1, 2, 3], "
             "num_heads: [1, 2], head_dim: [8], d_ff: [32, 64], embedding: [16, 24]}",
             "training.batch_size=8",
             "data.max_examples=200",

@@ -156,10 +156,10 @@ def test_some_words_of_a_text_are_kept_whole_in_any_order(pairs: ModuleType):
 
 
 def test_captions_keep_their_images_and_are_shifted_by_what_begins_them():
-    captions = program("multimodal_captioning.yaml", "constraints.context_window=6", "training.batch_size=20")
+    captions = program("multimodal_captioning.yaml", "constraints.context_window=8", "training.batch_size=20")
     images, tokens = pairs_of_marked_images(24)
     batch, texts = captions.train_batch(images, tokens, 3)
-    assert (texts == tokens[batch[:, 16, 16, 0], :6]).all()
+    assert (texts == tokens[batch[:, 16, 16, 0], :8]).all()
     before, share = captions.in_captions(np.array([[5, 6, 7], [8, 0, 0], [8, 9, 0], [0, 0, 0]], np.int32))
     assert np.asarray(before).tolist() == [[0, 5, 6], [0, 8, 0], [0, 8, 9], [0, 0, 0]]
     third = 1 / 3
