@@ -23,7 +23,7 @@ def kjv():
     return read_embedded(DataRequest("kjv"))
 
 
-@pytest.mark.parametrize("file", [file for file, _ in EMBEDDED.values()])
+@pytest.mark.parametrize("file", [each.file for each in EMBEDDED.values()])
 def test_readme_states_the_sha256_and_size_of_every_file(file):
     row = re.search(rf"`{re.escape(file)}` \| ([\d,]+) \| `(\w+)`", (FOLDER / "README.md").read_text())
     content = (FOLDER / file).read_bytes()

@@ -25,7 +25,6 @@ DIRECTIONS = {  # pixels from a frame to the next: down, to the right
     "up right": (-1, 1),
 }
 BY_DIGIT, BY_DIRECTION = "moving_digits", "moving_digits_direction"
-NAMED = (BY_DIGIT, BY_DIRECTION)
 
 
 def make_clips(path: Path, name: str, max_examples: int | None) -> VideoDataset:
@@ -37,7 +36,7 @@ def make_clips(path: Path, name: str, max_examples: int | None) -> VideoDataset:
 
     Args:
       path: of the images.
-      name: one of `NAMED`, which says what the labels are.
+      name: `BY_DIGIT` or `BY_DIRECTION`, which says what the labels are.
       max_examples: keeps at most so many training clips.
     """
     images = read_npz_file(DataRequest(path))
