@@ -24,18 +24,23 @@ def read_image_folder(request: DataRequest) -> ImageDataset:
     pictures, class by class, by a fixed shuffle.
     """
     divided = divide_files(request, PICTURES)
-    chosen = divided.files
-    channels = request.channels or choose_channels(chosen)
-    images = {
-        split: [pixels.read_picture(path, channels, request.image_size) for path in chosen[split]] for split in SPLITS
-    }
-    check_one_size(chosen, images)
+    channels, images = read_pictures(request, divided.files)
     return ImageDataset(
         name=request.path.name,
         class_names=divided.class_names,
         notes=(pixels.conversion_note(channels, request.image_size), *divided.notes),
         **{split: ImageSplit(np.stack(images[split]), divided.labels[split]) for split in SPLITS},
     )
+
+
+def read_pictures(request: DataRequest, chosen: dict[str, list[Path]]) -> tuple[int, dict[str, list[np.ndarray]]]:
+    """Reads the pictures of three splits, all of one size: returns how many channels they have, and `(H, W, C)` uint8 each."""
+    channels = request.channels or choose_channels(chosen)
+    images = {
+        split: [pixels.read_picture(path, channels, request.image_size) for path in chosen[split]] for split in SPLITS
+    }
+    check_one_size(chosen, images)
+    return channels, images
 
 
 def choose_channels(chosen: dict[str, list[Path]]) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from metagen_jax.data import pixels
 from metagen_jax.data.datasets import SPLITS, VideoDataset, VideoSplit
 from metagen_jax.data.sources.class_folders import FileKind, divide_files, is_hidden
-from metagen_jax.data.sources.image_folder import PICTURES, check_one_size, choose_channels
+from metagen_jax.data.sources.image_folder import PICTURES, read_pictures
 from metagen_jax.data.sources.request import DataRequest
 from metagen_jax.errors import DataError
 
@@ -63,11 +63,7 @@ def read_video_folder(request: DataRequest) -> VideoDataset:
     chosen = {
         split: [file for clip in divided.files[split] for file in spread(frames[clip], count)] for split in SPLITS
     }
-    channels = request.channels or choose_channels(chosen)
-    images = {
-        split: [pixels.read_picture(path, channels, request.image_size) for path in chosen[split]] for split in SPLITS
-    }
-    check_one_size(chosen, images)
+    channels, images = read_pictures(request, chosen)
     return VideoDataset(
         name=request.path.name,
         class_names=divided.class_names,
