@@ -211,8 +211,8 @@ def caption_bits_per_character(dataset: CaptionedImageDataset, before: int, spli
     count = dataset.num_tokens
     probability = np.full(len(scored.rows), 1 / count)
     for seen in range(before + 1):
-        own, asked = (_codes(rows[:, before - seen :], count) for rows in (train.rows, scored.rows))
-        following, total = _times(own, asked), _times(own // count, asked // count)
+        own, asked = (rows[:, before - seen :] for rows in (train.rows, scored.rows))
+        following, total = _times(own, asked), _times(own[:, :-1], asked[:, :-1])
         weight = count if seen == 0 else BACKED_OFF
         probability = (following + weight * probability) / (total + weight)
     bits = np.bincount(scored.owners, -np.log2(probability))
@@ -235,16 +235,10 @@ def _with_ends(tokens: np.ndarray, before: int) -> _Ends:
     return _Ends(began[owners[:, None], positions[:, None] + np.arange(1, before + 2)], owners)
 
 
-def _codes(rows: np.ndarray, count: int) -> np.ndarray:
-    """One number for each row of tokens."""
-    return rows @ count ** np.arange(rows.shape[1])[::-1]
-
-
 def _times(own: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """How often each number that is asked for is among some."""
-    known, times = np.unique(own, return_counts=True)
-    places = np.minimum(np.searchsorted(known, asked), len(known) - 1)
-    return np.where(known[places] == asked, times[places], 0)
+    """How often each row of `asked`, `(M, W)`, is among those of `own`, `(N, W)`."""
+    _, numbers = np.unique(np.concatenate([own, asked]), axis=0, return_inverse=True)
+    return np.bincount(numbers[: len(own)], minlength=numbers.max() + 1)[numbers[len(own) :]]
 
 
 def chance_recall(dataset: CaptionedImageDataset, best: int, split: str = "validation") -> float:
