@@ -26,6 +26,7 @@ from metagen_jax.cli.environment import (
     start_jax,
 )
 from metagen_jax.cli.history import history
+from metagen_jax.cli.notes import note
 from metagen_jax.cli.workers import default_workers, worker_processes
 from metagen_jax.errors import MemoryFileError, OutputError, SpecError
 from metagen_jax.memory import Memory, user_file
@@ -207,7 +208,7 @@ def reproduce(
     start_jax(recorded.host_devices)
     surrounding_changes = changes_of_origin(recorded.origin, surroundings())
     if surrounding_changes:
-        print(f"note: not the same surroundings: {', '.join(surrounding_changes)}", file=sys.stderr)
+        note(f"not the same surroundings: {', '.join(surrounding_changes)}")
     with tempfile.TemporaryDirectory(prefix="metagen-") as temporary:
         again = out or Path(temporary) / "run"
         _build(_again(recorded), Means(again, quiet=quiet, workers=workers), show=False)
@@ -527,9 +528,6 @@ def _memory(file: Path | None, none: bool) -> Path | None:
 def _remember(file: Path, prepared: "Prepared", run: "Run") -> None:
     """Stores what a run has measured. A memory that cannot be used is a note: the run is done."""
     from metagen_jax.automl.remembering import record_of
-
-    def note(text: str) -> None:
-        print(f"note: {text}", file=sys.stderr)
 
     try:
         with Memory(file, note) as memory:

@@ -1,13 +1,13 @@
 """`metagen history`: what is remembered of earlier runs."""
 
 import json
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from metagen_jax.cli.notes import note
 from metagen_jax.errors import MemoryFileError, OutputError
 from metagen_jax.memory import Memory, RunRecord, user_file
 
@@ -21,17 +21,17 @@ history = typer.Typer(
 MemoryOption = Annotated[
     Path | None, typer.Option("--memory", help="The file. Default: one in your data folder.", show_default=False)
 ]
-RunsArgument = Annotated[list[str], typer.Argument(help="Ids, or how they begin.", show_default=False)]
 
 
 @history.command("list")
 def list_runs(memory: MemoryOption = None) -> None:
     """Print a line for each run: id, date, candidates, name, task."""
     with _opened(memory) as opened:
-        for run in opened.overview():
-            print(f"{run.id}  {run.date}  {run.num_candidates:5,} candidates  {run.name}: {run.task}")
-        if not opened.overview():
-            print(f"nothing is remembered in {opened.path}")
+        runs = opened.overview()
+    for run in runs:
+        print(f"{run.id}  {run.date}  {run.num_candidates:5,} candidates  {run.name}: {run.task}")
+    if not runs:
+        print(f"nothing is remembered in {opened.path}")
 
 
 @history.command()
@@ -86,7 +86,7 @@ def forget(
 
 
 def _opened(memory: Path | None) -> Memory:
-    return Memory(memory or user_file(), lambda note: print(f"note: {note}", file=sys.stderr))
+    return Memory(memory or user_file(), note)
 
 
 def _ids(memory: Memory, begins: Sequence[str]) -> list[str]:

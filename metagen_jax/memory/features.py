@@ -36,8 +36,8 @@ def features_of(spec: ModelSpec, arrays: Sequence[np.ndarray]) -> dict[str, floa
 def _of_labels(labels: np.ndarray | None) -> dict[str, float]:
     if labels is None:
         return {}
-    counts = np.bincount(labels.ravel())
-    return {"log_classes": math.log(np.count_nonzero(counts)), "label_entropy": _entropy(counts)}
+    _, counts = np.unique(labels, return_counts=True)
+    return {"log_classes": math.log(len(counts)), "label_entropy": _entropy(counts)}
 
 
 def _of_inputs(inputs: np.ndarray) -> dict[str, float]:
@@ -72,5 +72,5 @@ def _entropy(counts: np.ndarray) -> float:
       >>> round(_entropy(np.array([5, 5])), 4), _entropy(np.array([7]))
       (0.6931, 0.0)
     """
-    shares = counts[counts > 0] / counts.sum()
+    shares = counts / counts.sum()
     return float(-(shares * np.log(shares)).sum()) + 0.0

@@ -74,7 +74,7 @@ class Memory:
             with filelock.FileLock(path.with_name(path.name + ".lock"), timeout=WAIT_S):  # one at a time makes or mends
                 self._connection = self._opened(note)
         except (OSError, filelock.Timeout) as error:
-            raise MemoryFileError(f"{path} cannot be used as a memory: {error}\n  {ADVICE}") from None
+            raise self._unusable(error) from None
 
     def __enter__(self) -> "Memory":
         return self
@@ -84,8 +84,7 @@ class Memory:
 
     def remember(self, run: RunRecord) -> bool:
         """Stores a run for good; False where it is remembered already, with as many measurements."""
-        with self._writing() as connection:
-            return _insert(connection, run)
+        return self.merge([run]) == 1
 
     def overview(self) -> list[Remembered]:
         """All runs, in the order of their dates."""
@@ -164,7 +163,7 @@ class Memory:
             )
         for number, step in enumerate(STEPS[version:], start=version + 1):
             connection.executescript(f"BEGIN IMMEDIATE; {step}; PRAGMA user_version={number}; COMMIT;")
-        connection.execute("SELECT count(*) FROM (SELECT * FROM runs LIMIT 1)").fetchone()
+        connection.execute("SELECT * FROM runs LIMIT 1").fetchone()
 
 
 def _insert(connection: sqlite3.Connection, run: RunRecord) -> bool:
