@@ -73,12 +73,7 @@ def _(dataset: AudioTokenDataset, model: nnx.Module, count: int, seed: int) -> t
 
 
 @answers_of.register
-def _(dataset: AudioDataset, model: nnx.Module, count: int, seed: int) -> tuple[tuple[str, str], ...]:
-    return named_answers(dataset, model, count, "clip")
-
-
-@answers_of.register
-def _(dataset: VideoDataset, model: nnx.Module, count: int, seed: int) -> tuple[tuple[str, str], ...]:
+def _(dataset: AudioDataset | VideoDataset, model: nnx.Module, count: int, seed: int) -> tuple[tuple[str, str], ...]:
     return named_answers(dataset, model, count, "clip")
 
 

@@ -19,6 +19,11 @@ LAYERS = (
     Dimension("image_layers", SIZE, (1, 2, 3, 4), "number of blocks of the image tower"),
     Dimension("text_layers", SIZE, (1, 2, 3, 4), "number of blocks of the text tower"),
 )
+# Widths of ViT-B and ViT-L (Dosovitskiy et al., 2021), and texts of 12 layers.
+ANCHORS = (
+    {"d_model": 768, "num_heads": 12, "head_dim": 64, "d_ff": 3072, "image_layers": 12, "text_layers": 12},
+    {"d_model": 1024, "num_heads": 16, "head_dim": 64, "d_ff": 4096, "image_layers": 24, "text_layers": 12},
+)
 PATCH_FRAGMENTS = (
     "fragments/embeddings/space_to_depth.py.j2",
     "fragments/blocks/convolution.py.j2",

@@ -8,6 +8,7 @@ from metagen_jax.data import CaptionedImageDataset, caption_bits_per_character
 from metagen_jax.spec import ModelSpec
 from metagen_jax.synth.modalities.base import Dataset, Family, Field
 from metagen_jax.synth.modalities.captioned_images import (
+    ANCHORS,
     GRID,
     LAYERS,
     OF_BLOCKS,
@@ -36,11 +37,7 @@ CAPTIONER = Family(
     width=WIDTH,
     parameter=PARAMETER,
     parallel=PARALLEL,
-    # Encoders as ViT-B/16 and ViT-L/16, decoders of 12 layers, as in BLIP (Li et al., 2022), whose decoders are 768 wide.
-    anchors=(
-        {"d_model": 768, "num_heads": 12, "head_dim": 64, "d_ff": 3072, "image_layers": 12, "text_layers": 12},
-        {"d_model": 1024, "num_heads": 16, "head_dim": 64, "d_ff": 4096, "image_layers": 24, "text_layers": 12},
-    ),
+    anchors=ANCHORS,  # as in BLIP (Li et al., 2022), whose decoders are 768 wide
     masked=True,
     grid=GRID,
 )

@@ -8,6 +8,7 @@ import numpy as np
 from metagen_jax.data import CaptionedImageDataset, chance_recall, nearest_colours_recall
 from metagen_jax.synth.modalities.base import SIZE, STRUCTURE, Dataset, Dimension, Family
 from metagen_jax.synth.modalities.captioned_images import (
+    ANCHORS,
     GRID,
     LAYERS,
     OF_BLOCKS,
@@ -43,27 +44,8 @@ DUAL_ENCODER = Family(
     width=WIDTH,
     parameter=PARAMETER,
     parallel=PARALLEL,
-    # Widths of the image towers of ViT-B/32 and ViT-L/14 (Radford et al., 2021); their text towers are narrower.
-    anchors=(
-        {
-            "d_model": 768,
-            "num_heads": 12,
-            "head_dim": 64,
-            "d_ff": 3072,
-            "image_layers": 12,
-            "text_layers": 12,
-            "embedding": 512,
-        },
-        {
-            "d_model": 1024,
-            "num_heads": 16,
-            "head_dim": 64,
-            "d_ff": 4096,
-            "image_layers": 24,
-            "text_layers": 12,
-            "embedding": 768,
-        },
-    ),
+    # Embeddings as with ViT-B/32 and ViT-L/14 (Radford et al., 2021), whose text towers are narrower.
+    anchors=tuple(anchor | {"embedding": width} for anchor, width in zip(ANCHORS, (512, 768), strict=True)),
     masked=True,
     grid=GRID,
 )
