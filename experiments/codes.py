@@ -1,4 +1,4 @@
-"""Codes for tests, without an autoencoder: some of the pixels."""
+"""Codes for tests and counts, without an autoencoder: some of the pixels."""
 
 import functools
 import tempfile

@@ -7,7 +7,7 @@ from metagen_jax.cli import main
 HOST_DEVICES = 8  # of the process of the tests, for meshes of several
 ROOT = Path(__file__).parents[1]
 TINY_CHOICES = "architecture.choices={d_model: [8, 12, 16], num_layers: [1, 2], num_heads: [1, 2], head_dim: [4, 8], d_ff: [16, 32]}"
-SHORT_TEXT = (  # of both kinds
+SHORT = (  # where a few examples take long enough
     "search.budget=3",
     "search.rounds=1",
     "search.finalists=1",
@@ -76,7 +76,7 @@ TINY = {
         [
             TINY_CHOICES,
             "constraints.context_window=16",
-            *SHORT_TEXT,
+            *SHORT,
             "data.max_examples=100000",
         ],
     ),
@@ -84,18 +84,12 @@ TINY = {
         "specs/audio_classification.yaml",
         [
             TINY_CHOICES,
-            "search.budget=3",
-            "search.rounds=1",
-            "search.finalists=1",
-            "search.prototype_steps=12",
-            "training.steps=24",
-            "training.batch_size=8",
-            "outputs.samples=2",
+            *SHORT,
         ],
     ),
     "sound": (
         "specs/audio_musicgen.yaml",
-        [TINY_CHOICES, "constraints.context_window=64", *SHORT_TEXT, "data.max_examples=50"],
+        [TINY_CHOICES, "constraints.context_window=64", *SHORT, "data.max_examples=50"],
     ),
     "video": (
         "specs/video_classification.yaml",
@@ -103,13 +97,7 @@ TINY = {
             "architecture.choices={patch_size: 14, d_model: [8, 12], space_layers: 1, time_layers: [1, 2], num_heads: 2, "
             "head_dim: 4, d_ff: [16, 32]}",
             "data.max_examples=500",
-            "search.budget=3",
-            "search.rounds=1",
-            "search.finalists=1",
-            "search.prototype_steps=12",
-            "training.steps=24",
-            "training.batch_size=8",
-            "outputs.samples=2",
+            *SHORT,
         ],
     ),
     "pairs": (
@@ -118,7 +106,7 @@ TINY = {
             "architecture.choices={patch_size: 16, d_model: 16, image_layers: 1, text_layers: 1, num_heads: [1, 2], "
             "head_dim: 8, d_ff: [32, 64], embedding: 16}",
             "constraints.context_window=32",
-            *SHORT_TEXT,
+            *SHORT,
             "data.max_examples=200",
         ],
     ),
@@ -128,7 +116,7 @@ TINY = {
             "architecture.choices={patch_size: 16, d_model: 16, image_layers: 1, text_layers: 1, num_heads: [1, 2], "
             "head_dim: 8, d_ff: [32, 64]}",
             "constraints.context_window=16",
-            *SHORT_TEXT,
+            *SHORT,
             "data.max_examples=200",
         ],
     ),
@@ -137,7 +125,7 @@ TINY = {
         [
             TINY_CHOICES,
             "constraints.context_window=32",
-            *SHORT_TEXT,
+            *SHORT,
             "data.max_examples=1000",
         ],
     ),

@@ -15,7 +15,6 @@ import math
 import multiprocessing
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -27,10 +26,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # wherever the script is sta
 import jax
 import numpy as np
 
+from experiments.codes import prepare_any
 from experiments.costs.counted import Counted, count
 from experiments.provenance import provenance
-from metagen_jax.automl.pipeline import prepare
-from metagen_jax.data import ImageDataset, codes_of, load_dataset, save_npz
 from metagen_jax.spec import load_spec
 from metagen_jax.synth.space import SearchSpace
 
@@ -102,15 +100,7 @@ MEASURES = {
 def space_of(family: str) -> SearchSpace:
     name, choices = SPACES[family]
     overrides = (f"architecture.choices={choices}", "constraints.parameter_budget={}")
-    spec = load_spec(ROOT / "specs" / f"{name}.yaml", overrides)
-    if spec.data.autoencoder is None:
-        return prepare(spec).space
-    images = load_dataset(spec)
-    assert isinstance(images, ImageDataset)
-    with tempfile.TemporaryDirectory() as folder:
-        codes = Path(folder) / "codes.npz"
-        save_npz(codes_of(images, lambda each: each[:, 14, :CODE_LENGTH, 0].astype(np.float32)), codes)
-        return prepare(spec, codes=codes).space
+    return prepare_any(load_spec(ROOT / "specs" / f"{name}.yaml", overrides), CODE_LENGTH).space
 
 
 def measure(family: str, numbers: range, seed: int) -> list[dict[str, Any]]:

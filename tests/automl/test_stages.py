@@ -14,6 +14,7 @@ from metagen_jax.automl.run_folder import CODES, LOCK, RunFolder
 from metagen_jax.cli import main
 from metagen_jax.data import load_dataset, read_codes, sha256
 from metagen_jax.errors import OutputError, SpecError
+from metagen_jax.memory import Memory, user_file
 from metagen_jax.spec import ModelSpec, load_spec
 from tests.automl.test_resume import Stop, same_artefacts
 from tests.automl.test_run_folder import run_in_project
@@ -44,6 +45,13 @@ def test_each_stage_leaves_what_a_run_does_and_the_manifest_knows_both(run: Path
     first = RunFolder(run).autoencoder.manifest()
     assert first["complete"] and manifest["complete"]
     assert all(artefacts[f"autoencoder/{name}"] == digest for name, digest in first["sha256"].items())
+
+
+def test_both_stages_are_remembered(run: Path, spec: ModelSpec):
+    assert spec.data.autoencoder is not None
+    with Memory(user_file(), pytest.fail) as memory:
+        remembered = {memory.load(each.id).spec for each in memory.overview()}
+    assert {spec.to_yaml(), spec.data.autoencoder.to_yaml()} <= remembered
 
 
 def test_the_folder_can_be_moved_its_spec_names_the_first_stage_inside_of_it(run: Path, spec: ModelSpec):

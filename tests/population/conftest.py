@@ -12,6 +12,7 @@ import optax
 import pytest
 from flax import nnx
 
+from experiments.codes import prepare_any
 from experiments.faults.common import Skipped
 from experiments.faults.disk_full import build_interposer
 from metagen_jax.automl.pipeline import Prepared
@@ -20,7 +21,6 @@ from metagen_jax.population.program import Hyperparameters, Job, Population, Pro
 from metagen_jax.population.weights import Structure, Weights
 from metagen_jax.spec import load_spec
 from metagen_jax.synth import codegen
-from tests.codes import prepare_any
 
 SPECS = Path(__file__).parents[2] / "specs"
 SMALL = (

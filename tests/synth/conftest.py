@@ -19,6 +19,7 @@ from flax import nnx
 from PIL import Image
 from scipy.signal import resample_poly
 
+from experiments.codes import prepare_any
 from metagen_jax.automl.pipeline import Prepared
 from metagen_jax.automl.run_folder import versions
 from metagen_jax.data.waves import read_clip, write_wave
@@ -28,7 +29,6 @@ from metagen_jax.spec import load_spec
 from metagen_jax.synth import codegen, named_axes
 from metagen_jax.synth.architecture import Blueprint
 from metagen_jax.synth.project import ProjectFacts, write_project
-from tests.codes import prepare_any
 from tests.synth.targets import resnet_sizes
 
 SPECS = Path(__file__).parents[2] / "specs"

@@ -1,16 +1,18 @@
 """The batches of a rendered program: repeatable, even, inside of the data."""
 
+import functools
 from types import ModuleType
 
 import numpy as np
 import pytest
 
+from experiments.codes import prepare_any
 from metagen_jax.spec import load_spec
 from metagen_jax.synth import codegen
-from tests.codes import prepare_any
 from tests.runs import ROOT
 
 
+@functools.cache
 def program(spec: str, *overrides: str) -> ModuleType:
     space = prepare_any(load_spec(ROOT / "specs" / spec, overrides)).space
     return codegen.load_module(next(iter(space.sources.values())))

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from experiments.codes import prepare_any
 from experiments.costs.counted import Counted, count
 from metagen_jax.automl.pipeline import prepare
 from metagen_jax.spec import ModelSpec, load_spec
@@ -15,7 +16,6 @@ from metagen_jax.synth.build import program_of
 from metagen_jax.synth.costs import FLOAT_BYTES, build_cost_model
 from metagen_jax.synth.costs.polynomials import Rulers, rulers_for
 from metagen_jax.synth.space import SearchSpace
-from tests.codes import prepare_any
 from tests.runs import ROOT
 
 SPECS = {
