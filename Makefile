@@ -13,10 +13,10 @@ PYTEST := JAX_PLATFORMS=cpu $(BIN)/python -m pytest -n $(WORKERS) --dist loadfil
 demo: $(INSTALLED)  ## search on handwritten digits, about a minute
 	$(BIN)/python -m metagen_jax.automl --spec specs/image_digits_demo.yaml --out runs/demo --fresh
 
-test: lint  ## lint, types, tests
+test: lint  ## lint, types, tests; tests/short.py says which are left out
 	$(PYTEST) -m "not slow"
 
-test-all: lint  ## the slow tests too
+test-all: lint  ## every test
 	$(PYTEST)
 
 lint: $(INSTALLED)

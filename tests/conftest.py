@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from metagen_jax.cli.environment import start_jax
+from tests.short import is_further
 
 # Many tests run the same small programs: compile each once for all processes, those of pytest-xdist included.
 if "PYTEST_XDIST_WORKER" not in os.environ:
@@ -23,6 +24,13 @@ start_jax(8)  # for meshes of several devices
 
 # Of the 65,530 memory maps that Linux grants a process by default; a small program takes 15, a large one hundreds.
 MOST_MAPS = 20_000
+
+
+@pytest.hookimpl(tryfirst=True)  # before what `-m` leaves out is left out
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if is_further(item, config.rootpath):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="module", autouse=True)

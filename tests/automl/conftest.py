@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from tests.runs import run_tiny
+from tests.short import RUNS, in_short
 
 
-@pytest.fixture(scope="session", params=["image", "text"])
+@pytest.fixture(scope="session", params=in_short(["image", "text"], RUNS))
 def kind(request: pytest.FixtureRequest) -> str:
     return request.param
 

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metagen_jax.automl.run_folder import NOT_HASHED
+from metagen_jax.automl.run_folder import NOT_HASHED, RunFolder
 from metagen_jax.memory import Memory, user_file
 from metagen_jax.spec import load_spec
 from tests.runs import ROOT, run_tiny, tiny_command
+from tests.short import RUNS, in_short
 
 
 def result_of(folder: Path) -> dict:
@@ -69,6 +70,13 @@ def test_the_manifest_has_the_fingerprint_of_every_artefact(finished: Path):
         assert hashlib.sha256(files[name]).hexdigest() == digest, name
     assert manifest["command"][1] == "automl"
     assert {"jax", "flax", "metagen_jax", "python"} <= manifest["versions"].keys()
+
+
+def test_a_manifest_holds_what_predicted(finished: Path):
+    manifest = RunFolder(finished).manifest()
+    assert manifest["latency"]["device"] == "cpu"
+    assert "latency.json" not in manifest["sha256"]
+    assert json.loads((finished / "latency.json").read_text())["winner"]["timing"]["batch_size"] == 1
 
 
 def test_the_run_is_remembered_with_every_candidate(finished: Path):
@@ -189,7 +197,7 @@ DRAWN = ("vae", "unet", "sound", "pairs")  # runs with a figure of pictures
 LABELLING = ("cnn", "labelled_text", "audio", "video")  # with one of labels
 
 
-@pytest.mark.parametrize("kind", [pytest.param("cnn", marks=pytest.mark.slow), *list(OTHERS)[1:]])
+@pytest.mark.parametrize("kind", in_short(OTHERS, RUNS))
 def test_networks_of_other_families_are_found_and_trained(kind: str, tmp_path: Path):
     run = tmp_path / "run"
     assert run_tiny(kind, run) == 0

@@ -16,7 +16,8 @@ from metagen_jax.search import STRATEGIES
 from metagen_jax.spec import load_spec
 from metagen_jax.spec.schema import STRATEGIES as STRATEGY_WORDS
 from tests.runs import ROOT
-from tests.strategies import in_time
+from tests.short import STRATEGIES as SHORT
+from tests.short import in_short
 
 
 class JudgedBySize:
@@ -46,7 +47,7 @@ def test_the_spec_knows_every_strategy_by_name():
     assert sorted(STRATEGY_WORDS) == sorted(STRATEGIES)
 
 
-@pytest.mark.parametrize("strategy", in_time(STRATEGIES))
+@pytest.mark.parametrize("strategy", in_short(sorted(STRATEGIES), SHORT))
 def test_every_strategy_spends_the_budget_on_different_candidates_within_the_limits(prepared: Prepared, strategy: str):
     candidates = search(prepared, strategy=strategy).candidates
     assert len({tuple(candidate.genotype) for candidate in candidates}) == len(candidates) == 7

@@ -19,12 +19,13 @@ from metagen_jax.spec import ModelSpec, load_spec
 from tests.automl.test_resume import Stop, same_artefacts
 from tests.automl.test_run_folder import run_in_project
 from tests.runs import ROOT, TINY, run_tiny
+from tests.short import RUNS, in_short
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=in_short(["latent"], RUNS))
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("stages") / "run"
-    assert run_tiny("latent", folder, "--quiet") == 0
+    assert run_tiny(request.param, folder, "--quiet") == 0
     return folder
 
 

@@ -98,10 +98,3 @@ def test_a_limit_for_another_device_is_kept_by_prediction_alone(
     assert "the limit on time is for a gpu, and this is a cpu: kept by prediction alone" in said.err
     assert "not calibrated" in said.err
     assert "over_time_limit" not in json.loads((tmp_path / "run" / "result.json").read_text())
-
-
-def test_a_manifest_holds_what_predicted(finished: Path):
-    manifest = RunFolder(finished).manifest()
-    assert manifest["latency"]["device"] == "cpu"
-    assert "latency.json" not in manifest["sha256"]
-    assert json.loads((finished / "latency.json").read_text())["winner"]["timing"]["batch_size"] == 1

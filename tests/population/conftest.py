@@ -21,6 +21,8 @@ from metagen_jax.population.program import Hyperparameters, Job, Population, Pro
 from metagen_jax.population.weights import Structure, Weights
 from metagen_jax.spec import load_spec
 from metagen_jax.synth import codegen
+from tests.short import FAMILIES as SHORT
+from tests.short import in_short
 
 SPECS = Path(__file__).parents[2] / "specs"
 SMALL = (
@@ -128,7 +130,6 @@ FAMILIES = {
         ),
     ),
 }
-SLOW = ("resnet with layer norm and depthwise separable blocks",)  # two minutes
 NUM_STEPS = 30
 WIDTH = 2
 
@@ -170,9 +171,7 @@ class Trained:
         return program.train(program.start(jobs), batches, NUM_STEPS, NUM_STEPS)
 
 
-@pytest.fixture(
-    scope="session", params=[pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in FAMILIES]
-)
+@pytest.fixture(scope="session", params=in_short(FAMILIES, SHORT))
 def trained(request: pytest.FixtureRequest) -> Trained:
     return train_family(request.param)
 

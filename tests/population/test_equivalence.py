@@ -10,7 +10,7 @@ from tests.population.conftest import Trained, train_alone
 WEIGHT_TOLERANCE = 2e-5  # AdamW divides by the root of tiny second moments, so weights differ more than losses do
 
 
-@pytest.mark.parametrize("member", [0, pytest.param(1, marks=pytest.mark.slow), 2])
+@pytest.mark.parametrize("member", [0, *(pytest.param(member, marks=pytest.mark.slow) for member in (1, 2))])
 def test_a_member_trained_alone_with_the_plain_source_has_the_same_losses_and_weights(trained: Trained, member: int):
     job = trained.jobs[member]
     losses, weights = train_alone(trained, job)

@@ -8,6 +8,7 @@ from metagen_jax.population.modes import VMAP
 from metagen_jax.population.program import Program
 from tests.population import test_equivalence
 from tests.population.conftest import NUM_STEPS, Trained, train_alone, train_family
+from tests.short import in_short
 
 # Half of the distance between neighbours in bfloat16, relative. The sums inside of a product are float32 and are added
 # up in another order at another size; where one falls on the other side of the middle between two neighbours, it is
@@ -16,7 +17,7 @@ from tests.population.conftest import NUM_STEPS, Trained, train_alone, train_fam
 LOSS_TOLERANCE = 2**-8
 
 
-@pytest.fixture(scope="module", params=["vit", "cnn", "decoder_transformer"])
+@pytest.fixture(scope="module", params=in_short(["vit", "cnn", "decoder_transformer"], ["cnn"]))
 def mixed(request: pytest.FixtureRequest) -> Trained:
     return train_family(request.param, "training.precision=bfloat16")
 

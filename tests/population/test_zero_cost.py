@@ -17,6 +17,7 @@ from metagen_jax.population.zero_cost import grad_norm, synflow
 from metagen_jax.spec import load_spec
 from metagen_jax.synth import codegen
 from tests.population.conftest import FAMILIES, SPECS
+from tests.short import in_short
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +40,9 @@ class Network:
         return synflow(self.build(weights), self.inputs)
 
 
-@pytest.fixture(scope="module", params=["vit", "vit with layer norm and silu", "cnn", "decoder_transformer"])
+@pytest.fixture(
+    scope="module", params=in_short(["vit", "vit with layer norm and silu", "cnn", "decoder_transformer"], ["cnn"])
+)
 def network(request: pytest.FixtureRequest) -> Network:
     file, overrides = FAMILIES[request.param]
     prepared = prepare(load_spec(SPECS / file, overrides))

@@ -28,7 +28,8 @@ from metagen_jax.search import (
     start_from,
 )
 from metagen_jax.search.sampling import sample_uniform
-from tests.strategies import in_time
+from tests.short import STRATEGIES as SHORT
+from tests.short import in_short
 
 
 class Setting(NamedTuple):
@@ -69,8 +70,8 @@ def random_with_a_proxy(space: Space, *, num_objectives: int, capacity: int, pop
 WRAPPED = {"random after a start": random_after_a_start, "random with a proxy": random_with_a_proxy}
 ALL: dict[str, Callable[..., SearchStrategy]] = {**STRATEGIES, **WRAPPED}
 every_strategy = pytest.mark.parametrize("name", sorted(ALL))
-every_strategy_in_time = pytest.mark.parametrize("name", in_time(ALL))
-every_setting = pytest.mark.parametrize("setting", sorted(SETTINGS))
+every_strategy_in_time = pytest.mark.parametrize("name", in_short(sorted(ALL), SHORT))
+every_setting = pytest.mark.parametrize("setting", in_short(sorted(SETTINGS), ["tiny"]))
 
 
 def construct(name: str, setting: str) -> SearchStrategy:
@@ -254,7 +255,7 @@ def test_losses_of_infeasible_candidates_do_not_matter(name, setting):
 
 
 @every_strategy
-@pytest.mark.parametrize("setting", ["tiny", "mixed"])
+@pytest.mark.parametrize("setting", in_short(["tiny", "mixed"], ["tiny"]))
 def test_the_order_of_a_told_batch_does_not_matter(name, setting):
     strategy, (state, asked, losses, violations) = compiled(name, setting), first_batch(name, setting)
     batch = asked, losses + 0.1 * jnp.arange(len(asked))[:, None], violations  # no ties
@@ -266,7 +267,7 @@ def test_the_order_of_a_told_batch_does_not_matter(name, setting):
 
 
 @every_strategy
-@pytest.mark.parametrize("setting", ["tiny", "mixed"])
+@pytest.mark.parametrize("setting", in_short(["tiny", "mixed"], ["tiny"]))
 def test_a_warm_start_of_any_size_is_not_asked_again(name, setting):
     strategy, space = compiled(name, setting), SETTINGS[setting].space
     known = jnp.unique(sample_uniform(jax.random.key(13), space, 9), axis=0)[:7]

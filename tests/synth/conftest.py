@@ -29,6 +29,7 @@ from metagen_jax.spec import load_spec
 from metagen_jax.synth import codegen, named_axes
 from metagen_jax.synth.architecture import Blueprint
 from metagen_jax.synth.project import ProjectFacts, write_project
+from tests.short import PROJECTS, in_short
 from tests.synth.targets import resnet_sizes
 
 SPECS = Path(__file__).parents[2] / "specs"
@@ -163,6 +164,10 @@ def readme_commands(folder: Path) -> list[list[str]]:
     return [line[1:] for line in lines if line[0] == "python"]
 
 
+def structure_of(kind: str) -> dict[str, Any]:
+    return {"norm": "rms", "activation": "gelu"} | GRID[kind] | BLOCK.get(kind, {})
+
+
 def build(kind: str, folder: Path, *more: str) -> Built:
     file, overrides = FILES[kind]
     prepared = prepare_any(load_spec(SPECS / file, (*overrides, *more)), TINY["vae"]["latent"])
@@ -171,7 +176,7 @@ def build(kind: str, folder: Path, *more: str) -> Built:
         prepared = dataclasses.replace(prepared, dataset=dataclasses.replace(prepared.dataset, **short))
     space, dataset, modality = prepared.space, prepared.dataset, prepared.modality
     sizes = TINY[kind]
-    structure = {"norm": "rms", "activation": "gelu"} | GRID[kind] | BLOCK.get(kind, {})
+    structure = structure_of(kind)
     numbers = {"learning_rate": 0.01, "weight_decay": 0.1, "warmup_steps": 5}
     blueprint = Blueprint(space.family.name, structure, sizes, numbers)
     source = codegen.program_source(modality, space.family, structure, sizes, space.fixed, space.spec.training, 0)
@@ -322,7 +327,7 @@ def captions_project(tmp_path_factory: pytest.TempPathFactory) -> Built:
     return build("captions", tmp_path_factory.mktemp("captions") / "project")
 
 
-@pytest.fixture(scope="session", params=TINY)
+@pytest.fixture(scope="session", params=in_short(TINY, PROJECTS))
 def project(request: pytest.FixtureRequest) -> Built:
     return request.getfixturevalue(f"{request.param}_project")
 

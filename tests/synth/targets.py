@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from metagen_jax.automl.pipeline import prepare
 from metagen_jax.automl.run_folder import versions
-from metagen_jax.data import Dataset
+from metagen_jax.data import Dataset, load_dataset
 from metagen_jax.spec import load_spec
 from metagen_jax.synth.architecture import Blueprint
-from metagen_jax.synth.modalities import Field, Modality
+from metagen_jax.synth.modalities import Field, Modality, modality_of
 from metagen_jax.synth.target_project import Scale, TargetFacts, write_target_project
 
 SPECS = Path(__file__).parents[2] / "specs"
@@ -47,17 +46,17 @@ def make_target(
     cache_bytes: int | None = None,
 ) -> Target:
     """Makes a target from a spec's data; of each pair, the first is the target's and the second the prototype's."""
-    prepared = prepare(load_spec(SPECS / spec_file, overrides))
-    of_prototype = prepared.space.fixed
+    spec = load_spec(SPECS / spec_file, overrides)
+    modality, dataset = modality_of(spec), load_dataset(spec)
+    of_prototype = modality.fixed_fields(spec, dataset)
     of_target = tuple(Field(field.name, fixed.get(field.name, field.value), field.comment) for field in of_prototype)
-    training = prepared.spec.training
     scales = [
-        Scale(Blueprint(family, WORDS | dict(squares), lengths, NUMBERS), fields, training)
+        Scale(Blueprint(family, WORDS | dict(squares), lengths, NUMBERS), fields, spec.training)
         for squares, lengths, fields in zip(grid, sizes, (of_target, of_prototype), strict=True)
     ]
     facts = TargetFacts(
-        spec_name=prepared.spec.name,
-        spec_hash=prepared.spec.hash,
+        spec_name=spec.name,
+        spec_hash=spec.hash,
         seed=0,
         description="A large network.",
         versions=versions(),
@@ -72,7 +71,7 @@ def make_target(
         num_candidates=24,
         transfer="The learning rate was divided by the ratio of the widths (Yang et al., 2022).",
     )
-    return Target(prepared.modality, scales[0], scales[1], prepared.dataset, facts)
+    return Target(modality, scales[0], scales[1], dataset, facts)
 
 
 def decoder_params(sizes: Mapping[str, int], vocabulary: int, context: int) -> int:
@@ -343,6 +342,13 @@ def unet_params(sizes: Mapping[str, int], square_values: int, num_classes: int) 
     passages = 2 * (4 * widths[0] * widths[1] + 4 * widths[1] * widths[2])
     told = sizes["condition"] * (32 + num_classes + 1 + 2 * widths[0] + 2 * widths[1] + widths[2])
     return widths[0] * (9 * square_values + 1) + blocks + passages + told + widths[0] * (9 * square_values + 1)
+
+
+def latent_denoiser_params(sizes: Mapping[str, int], latent: int, num_classes: int) -> int:
+    """Counted by hand: what tells time and label; to and from the code, last norm; three matmuls and a norm of each block."""
+    width, condition = sizes["width"], sizes["condition"]
+    told = condition * (32 + num_classes + 1 + width)
+    return told + width * (2 * latent + 1) + sizes["num_layers"] * width * (3 * sizes["hidden"] + 1)
 
 
 def unet_target(*overrides: str) -> Target:

@@ -7,15 +7,32 @@ import numpy as np
 import pytest
 
 from experiments.codes import prepare_any
+from metagen_jax.data import load_dataset
 from metagen_jax.spec import load_spec
 from metagen_jax.synth import codegen
-from tests.runs import ROOT
+from metagen_jax.synth.choices import choose_family
+from metagen_jax.synth.modalities import modality_of
+from tests.synth.conftest import FILES, SPECS, TINY, structure_of
+
+KIND_OF = {file: kind for kind, (file, _) in FILES.items()}
 
 
 @functools.cache
 def program(spec: str, *overrides: str) -> ModuleType:
-    space = prepare_any(load_spec(ROOT / "specs" / spec, overrides)).space
-    return codegen.load_module(next(iter(space.sources.values())))
+    """That of a small network for the data of a spec."""
+    read = load_spec(SPECS / spec, overrides)
+    dataset = load_dataset(read) if read.data.autoencoder is None else prepare_any(read).dataset
+    modality, kind = modality_of(read), KIND_OF.get(spec, "image")
+    source = codegen.program_source(
+        modality,
+        choose_family(read, modality),
+        structure_of(kind),
+        TINY[kind],
+        modality.fixed_fields(read, dataset),
+        read.training,
+        read.seed,
+    )
+    return codegen.load_module(source)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +88,7 @@ def test_images_without_labels_come_with_seeds_that_differ_from_example_to_examp
 
 
 def test_the_noise_of_a_seed_is_normal_and_that_of_a_longer_code_cut_off():
-    vae = program("image_vae.yaml", "data.source=digits")
+    vae = program("image_vae.yaml", "data.source=digits", "training.batch_size=8")
     noise = np.asarray(vae.seeded_normal(np.arange(1000, dtype=np.uint32), 20))
     assert abs(noise.mean()) < 0.03 and abs(noise.std() - 1) < 0.02  # four standard errors of 20,000 draws
     assert abs(np.corrcoef(noise.T) - np.eye(20)).max() < 0.16  # five of 1,000
@@ -91,7 +108,7 @@ def test_images_to_be_drawn_and_their_codes_come_with_labels_and_seeds(spec: str
 
 
 def test_times_are_spread_over_seeds_in_a_row_and_random_for_random_ones():
-    unet = program("image_diffusion_pixel.yaml", "data.source=digits")
+    unet = program("image_diffusion_pixel.yaml", "training.batch_size=8")
     spread = np.sort(unet.spread_times(np.arange(400, dtype=np.uint32)))
     assert np.diff(spread, prepend=0, append=1).max() < 2 / 400
     seeds = np.random.default_rng(0).integers(2**32, size=4000, dtype=np.uint32)
@@ -104,7 +121,7 @@ def test_times_are_spread_over_seeds_in_a_row_and_random_for_random_ones():
 
 
 def test_a_velocity_takes_a_mixture_back_to_the_image_and_the_noise():
-    unet = program("image_diffusion_pixel.yaml", "data.source=digits")
+    unet = program("image_diffusion_pixel.yaml", "training.batch_size=8")
     image, noise = np.random.default_rng(0).normal(size=(2, 5))
     for time in (0.0, 0.3, 1.0):
         signal_share, noise_share = unet.signal_and_noise(time)

@@ -1,5 +1,6 @@
 """`training.precision` stands in the rendered source, and nowhere else."""
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,11 @@ from metagen_jax.synth.modalities.latent_denoiser import LATENT_DENOISER
 from metagen_jax.synth.modalities.latent_image_generation import LatentImageGeneration
 from metagen_jax.synth.modalities.resnet import RESNET
 from metagen_jax.synth.modalities.unet import UNET
+from tests.short import FAMILIES as SHORT
+from tests.short import in_short
 from tests.synth.conftest import SPECS, Built, Result, build, curve_difference, read_me, run_all
 from tests.synth.targets import resnet_sizes
-from tests.synth.test_space import CNN, IMAGE, TEXT, VAE, choices_of
+from tests.synth.test_space import CNN, FAMILIES, choices_of
 
 DIFFUSION = SPECS / "image_diffusion_pixel.yaml"
 BFLOAT16 = "training.precision=bfloat16"
@@ -34,13 +37,14 @@ PRECISIONS = {  # and what JAX is told about its products, which accelerators wo
 }
 
 
+@functools.cache
 def prepared_in(spec: Path, *overrides: str) -> Prepared:
     return prepare(load_spec(spec, (choices_of(spec), *overrides)))
 
 
-@pytest.fixture(scope="module", params=[IMAGE, CNN, VAE, TEXT], ids=["vit", "cnn", "vae", "decoder_transformer"])
+@pytest.fixture(scope="module", params=in_short(["vit", "cnn", "vae", "decoder_transformer"], SHORT))
 def spec(request: pytest.FixtureRequest) -> Path:
-    return request.param
+    return FAMILIES[request.param]
 
 
 def operations(jaxpr: Any) -> Iterator[Any]:

@@ -26,6 +26,7 @@ from metagen_jax.population.checkpoints import save_weights
 from metagen_jax.synth import codegen, documents
 from metagen_jax.synth.architecture import Blueprint
 from metagen_jax.synth.documents import quoted_prompt
+from tests.short import PROJECTS, in_short
 from tests.synth.conftest import BLOCK, GRID, NUM_STEPS, TINY, Built, Result, curve_difference, weights_of
 from tests.synth.targets import resnet_sizes
 
@@ -217,7 +218,7 @@ def test_wrong_input_to_the_project_that_draws_is_one_message_with_code_2(vae_re
     assert result.out == ""
 
 
-@pytest.fixture(params=["unet", "latent"])
+@pytest.fixture(params=in_short(["unet", "latent"], PROJECTS))
 def drawing(request) -> Built:
     return request.getfixturevalue(f"{request.param}_project")
 

@@ -12,12 +12,13 @@ from metagen_jax.spec import load_spec
 from metagen_jax.synth import codegen, scaling
 from metagen_jax.synth.modalities import HYPERPARAMETER, SIZE
 from tests.runs import ROOT
+from tests.short import in_short
 
 LARGE = ("text_llm_8b", "text_llm_125m", "image_vit_base")
 SMALL = ("text_edge_tiny", "image_vit_edge", "image_digits_demo")
 
 
-@pytest.fixture(scope="module", params=LARGE)
+@pytest.fixture(scope="module", params=in_short(LARGE, ["text_llm_125m"]))
 def large(request: pytest.FixtureRequest) -> Prepared:
     return prepare(load_spec(ROOT / "specs" / f"{request.param}.yaml"))
 
@@ -73,7 +74,7 @@ def _spaces(prepared: Prepared):
     return prepared.space, prepared.prototypes
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", in_short(SMALL, ["image_digits_demo"]))
 def test_what_can_be_trained_is_trained_itself(name: str):
     prepared = prepare(load_spec(ROOT / "specs" / f"{name}.yaml"))
     assert prepared.prototypes is prepared.space

@@ -19,6 +19,8 @@ from metagen_jax.synth.modalities import SIZE
 from metagen_jax.synth.modalities.cnn import CNN as CNN_FAMILY
 from metagen_jax.synth.space import SearchSpace
 from tests.runs import ROOT
+from tests.short import FAMILIES as SHORT
+from tests.short import in_short
 
 IMAGE = ROOT / "specs" / "image_digits_demo.yaml"
 CNN = ROOT / "specs" / "image_digits_cnn.yaml"
@@ -62,9 +64,10 @@ def space_of(spec: Path, *overrides: str) -> SearchSpace:
     return prepare(load_spec(spec, overrides)).space
 
 
-@pytest.fixture(scope="module", params=FAMILIES.values(), ids=FAMILIES)
+@pytest.fixture(scope="module", params=in_short(FAMILIES, SHORT))
 def space(request: pytest.FixtureRequest) -> SearchSpace:
-    return space_of(request.param, choices_of(request.param))
+    spec = FAMILIES[request.param]
+    return space_of(spec, choices_of(spec))
 
 
 def sample(space: SearchSpace, count: int, seed: int = 0) -> np.ndarray:

@@ -7,22 +7,31 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from flax import nnx
 
 from metagen_jax.data import AudioTokenDataset, CaptionedImageDataset, TextDataset, UnlabelledImageDataset
+from metagen_jax.population.weights import Structure
+from metagen_jax.spec import load_spec
 from metagen_jax.synth import codegen, documents
 from metagen_jax.synth.architecture import Blueprint
+from metagen_jax.synth.modalities import Field, Modality
+from metagen_jax.synth.modalities.latent_image_generation import LatentImageGeneration
+from metagen_jax.synth.target_project import Scale
 from tests.synth.conftest import QUICK, Result, read_me, run_all
 from tests.synth.targets import (
     NUMBERS,
+    SPECS,
+    WORDS,
     Target,
     audio_target,
     captions_target,
     cnn_target,
     image_target,
     labelled_text_target,
+    latent_denoiser_params,
     pairs_target,
     resnet_sizes,
     resnet_target,
@@ -132,16 +141,21 @@ def target_command(folder: Path) -> list[str]:
     return line.group(1).split()
 
 
+def structure_of(modality: Modality, scale: Scale, seed: int = 0) -> Structure:
+    """The program that a search trains at these sizes, without any mesh."""
+    blueprint = scale.blueprint
+    family = modality.families[blueprint.family]
+    source = codegen.program_source(
+        modality, family, blueprint.structure, blueprint.sizes, scale.fixed, scale.training, seed
+    )
+    return Structure(codegen.load_module(source), family.model_class, blueprint.sizes)
+
+
 def plain_losses(target: Target, num_steps: int) -> list[float]:
     """Of the prototype, trained without any mesh by the program that the search trains."""
-    scale = target.prototype
-    family = target.modality.families[scale.blueprint.family]
-    blueprint = scale.blueprint
-    source = codegen.program_source(
-        target.modality, family, blueprint.structure, blueprint.sizes, scale.fixed, scale.training, target.seed
-    )
-    module = codegen.load_module(source)
-    model = getattr(module, family.model_class)(module.Config(), nnx.Rngs(target.seed))
+    structure = structure_of(target.modality, target.prototype, target.seed)
+    module = structure.module
+    model = getattr(module, structure.model_class)(module.Config(), nnx.Rngs(target.seed))
     optimizer = nnx.Optimizer(model, module.make_optimizer(**NUMBERS, num_steps=num_steps), wrt=nnx.Param)
 
     @nnx.jit
@@ -155,6 +169,26 @@ def plain_losses(target: Target, num_steps: int) -> list[float]:
 
 
 # -- what it does ------------------------------------------------------------------------------------------------------
+
+
+def num_params(modality: Modality, scale: Scale) -> int:
+    model = structure_of(modality, scale).abstract(scale.blueprint.sizes)
+    return sum(leaf.size for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)))
+
+
+def test_parameters_are_those_counted_by_hand(written):
+    target, facts = written.target, written.target.facts
+    assert num_params(target.modality, target.target) == facts.params
+    assert num_params(target.modality, target.prototype) == facts.prototype_params
+
+
+def test_parameters_of_a_denoiser_of_codes_are_those_counted_by_hand():
+    """It is never so large that it is a target."""
+    sizes, fixed = {"condition": 64, "width": 192, "hidden": 256, "num_layers": 4}, {"latent": 32, "num_classes": 10}
+    fields = tuple(Field(*each, "") for each in fixed.items())
+    training = load_spec(SPECS / "image_diffusion_latent.yaml").training
+    scale = Scale(Blueprint("latent_denoiser", WORDS, sizes, NUMBERS), fields, training)
+    assert num_params(LatentImageGeneration(), scale) == latent_denoiser_params(sizes, **fixed)
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from metagen_jax.synth.costs import FLOAT_BYTES, build_cost_model
 from metagen_jax.synth.costs.polynomials import Rulers, rulers_for
 from metagen_jax.synth.space import SearchSpace
 from tests.runs import ROOT
+from tests.short import in_short
 
 SPECS = {
     "vit": ("image_digits_demo.yaml", ()),
@@ -44,7 +45,7 @@ SPECS = {
 }
 
 
-@pytest.fixture(scope="module", params=list(SPECS))
+@pytest.fixture(scope="module", params=in_short(SPECS, ["cnn"]))
 def space(request: pytest.FixtureRequest) -> SearchSpace:
     name, overrides = SPECS[request.param]
     words = "architecture.choices={norm: [layer], activation: [relu, silu]}"
