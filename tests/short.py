@@ -84,7 +84,6 @@ FURTHER = {
     "tests/synth/test_prototypes.py": ("test_what_counts_as_trainable_is_up_to_the_spec",),
     "tests/synth/test_space.py": ("test_the_closest_value_named_for_an_impossible_budget_is_the_closest_there_is",),
     "tests/synth/test_survey.py": (
-        "test_a_sliver_of_a_large_space_is_found",
         "test_the_smallest_groups_of_limits_that_conflict_are_named_with_their_lines[large]",
     ),
     # Scripts of experiments, whose pages hold what they measured.
