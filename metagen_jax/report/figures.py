@@ -32,6 +32,8 @@ SIZES = {
     "width": "width",
     "num_layers": "layers",
     "num_heads": "heads",
+    "num_kv_heads": "key/value heads",
+    "queries_per_kv_head": "query heads for each",
     "hidden": "hidden channels",
     "latent": "code",
 }

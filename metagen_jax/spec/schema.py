@@ -284,7 +284,11 @@ class ArchitectureSection(Section):
         "the first of these for the task",
     )
     choices: dict[str, Annotated[dict[str, Any], Narrowing()]] = key(
-        {}, "Fixes or narrows choices of the search space.", {"d_model": [32, 48], "norm": "rms"}, "the whole space"
+        {},
+        "Fixes or narrows choices of the search space. Naming `num_kv_heads` or `queries_per_kv_head`, the product of which "
+        "is the number of query heads, searches transformers with grouped-query attention in the place of `num_heads`.",
+        {"d_model": [32, 48], "norm": "rms"},
+        "the whole space",
     )
 
 

@@ -1,6 +1,7 @@
 """What a spec says about the choices of a family: which there are, which values are left of them. Knows nothing of JAX."""
 
 import dataclasses
+import itertools
 import math
 from typing import Any
 
@@ -13,26 +14,33 @@ MOST_LENGTH = 100_000
 
 
 def choose_family(spec: ModelSpec, modality: Modality) -> Family:
-    """Returns the family that the spec names, or the modality's first."""
+    """Returns the family that the spec names, or the modality's first, in the form that has the choices of the spec."""
     for number, name in enumerate(spec.architecture.families):
         if name not in modality.families:
             path = f"architecture.family[{number}]" if len(spec.architecture.families) > 1 else "architecture.family"
             raise spec.error(path, f"there is no family '{name}' for this task", did_you_mean(name, modality.families))
     if len(spec.architecture.families) > 1:
         raise spec.error("architecture.family", "several families are not searched in one run", "Keep one of them.")
-    return modality.families[next(iter(spec.architecture.families or modality.families))]
+    family = modality.families[next(iter(spec.architecture.families or modality.families))]
+    return family.form_of(spec.architecture.choices)
 
 
 def check_choices(spec: ModelSpec, modality: Modality) -> None:
     """Refuses names of families and choices that there are not; needs no data and no JAX program.
 
     Raises:
-      SpecError: located at the first unknown name.
+      SpecError: located at the first unknown name, or at one that does not go with another.
     """
-    known = [dimension.name for dimension in choose_family(spec, modality).dimensions]
-    for name in spec.architecture.choices:
+    family, named = choose_family(spec, modality), tuple(spec.architecture.choices)
+    known = {dimension.name for form in family.forms for dimension in form.dimensions}
+    for name in named:
         if name not in known:
             raise spec.error(f"architecture.choices.{name}", f"unknown choice '{name}'", did_you_mean(name, known))
+    for one, other in itertools.combinations(named, 2):
+        if not any(form.has((one, other)) for form in family.forms):
+            raise spec.error(
+                f"architecture.choices.{other}", f"'{other}' does not go with '{one}'", "Remove one of them."
+            )
 
 
 def narrow(spec: ModelSpec, dimension: Dimension, default: tuple[Any, ...]) -> Dimension:

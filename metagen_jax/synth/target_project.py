@@ -158,7 +158,7 @@ def write_target_project(
       ValueError: target and prototype differ in more than numbers, so that one text cannot be both.
     """
     _check_one_text(target, prototype)
-    family = modality.families[target.blueprint.family]
+    family = modality.families[target.blueprint.family].form_of(target.blueprint.sizes)
     context = _context(modality, family, target, prototype, seed, facts)
     context |= _data_context(dataset, target, prototype, facts)
     context["files"] = _files(context["data_files"])
@@ -202,6 +202,7 @@ def _context(
     rules = dict.fromkeys(family.widths, "fsdp") | dict.fromkeys(family.parallel, "tensor")
     if "vocabulary" in target.lengths:
         rules["vocabulary"] = "tensor"
+    tensor_axes = [f"`{axis}`" for axis, mesh_axis in rules.items() if mesh_axis == "tensor"]
     return {
         **models[0],
         **recipes[0],
@@ -214,9 +215,10 @@ def _context(
         "target_values": values[0],
         "prototype_values": values[1],
         "prototype_fields": models[1]["config_fields"],
-        "rules": rules,
+        "rules": rules | dict.fromkeys(family.parallel_fallback, "tensor"),
+        "fallback_axes": listed([f"`{axis}`" for axis in family.parallel_fallback]),
         "fsdp_axes": listed([f"`{axis}`" for axis in family.widths]),
-        "tensor_axes": listed([f"`{axis}`" for axis, mesh_axis in rules.items() if mesh_axis == "tensor"]),
+        "tensor_axes": listed(tensor_axes),
         **_example_meshes(target, prototype),
         "eval_examples": modality.search_examples,
         "tolerance": TOLERANCE[target.training.precision],

@@ -33,6 +33,11 @@ SMALL = (
     "architecture.choices.d_ff=[8, 16, 24]",
     "training.batch_size=8",
 )
+GROUPED_QUERIES = (
+    *(override for override in SMALL if "num_heads" not in override),
+    "architecture.choices.num_kv_heads=[1, 2]",
+    "architecture.choices.queries_per_kv_head=[1, 2, 3]",
+)
 RESNET = (
     "architecture={family: resnet, choices: {stride: 1, width_1: [4, 8], hidden_1: [4, 8], width_2: [8, 12], hidden_2: [8, 12], "
     "width_3: [8, 12, 16], hidden_3: [8, 16], num_layers_1: 1, num_layers_2: [1, 2], num_layers_3: [1, 2]}}"
@@ -92,6 +97,10 @@ FAMILIES = {
         "text_char_lm.yaml",
         ("constraints.context_window=12", "training.label_smoothing=0.1", *SMALL),
     ),
+    "decoder_transformer with grouped queries": (
+        "text_char_lm.yaml",
+        ("constraints.context_window=12", *GROUPED_QUERIES),
+    ),
     "decoder_transformer of sound": (
         "audio_musicgen.yaml",
         ("constraints.context_window=12", "data.max_examples=20", *SMALL),
@@ -108,6 +117,10 @@ FAMILIES = {
     "encoder_transformer": (
         "text_classification.yaml",
         ("constraints.context_window=30", "architecture.choices.stride=4", *SMALL),
+    ),
+    "encoder_transformer with grouped queries": (
+        "text_classification.yaml",
+        ("constraints.context_window=30", "architecture.choices.stride=4", *GROUPED_QUERIES),
     ),
     "dual_encoder": (
         "multimodal_clip.yaml",

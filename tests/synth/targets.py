@@ -76,9 +76,10 @@ def make_target(
 
 def decoder_params(sizes: Mapping[str, int], vocabulary: int, context: int) -> int:
     """Counted by hand: embeddings, head, last norm; four projections, two matmuls and two norms of each layer."""
-    width, heads = sizes["d_model"], sizes["num_heads"] * sizes["head_dim"]
-    layer = width * (4 * heads + 2 * sizes["d_ff"] + 2)
-    return width * (2 * vocabulary + context + 1) + sizes["num_layers"] * layer
+    shared = sizes.get("num_kv_heads", sizes.get("num_heads")) * sizes["head_dim"]
+    queries = shared * sizes.get("queries_per_kv_head", 1)
+    layer = sizes["d_model"] * (2 * queries + 2 * shared + 2 * sizes["d_ff"] + 2)
+    return sizes["d_model"] * (2 * vocabulary + context + 1) + sizes["num_layers"] * layer
 
 
 def vit_params(sizes: Mapping[str, int], patch_values: int, num_patches: int, num_classes: int) -> int:
@@ -107,8 +108,20 @@ def resnet_params(sizes: Mapping[str, int], square_values: int, num_classes: int
 
 def text_target(*overrides: str) -> Target:
     """Eight billion parameters, for 128,256 tokens; the prototype reads 16 characters of 64 different ones."""
-    large = {"d_model": 4096, "num_layers": 32, "num_heads": 32, "head_dim": 128, "d_ff": 21504}
-    small = {"d_model": 32, "num_layers": 2, "num_heads": 2, "head_dim": 8, "d_ff": 64}
+    return _text_target({"num_heads": 32}, {"num_heads": 2}, 2 * 2 * 32 * 32 * 128 * 8192, overrides)
+
+
+def grouped_target(*overrides: str) -> Target:
+    """As `text_target`, with the eight key/value heads of Llama 3 (Grattafiori et al., 2024)."""
+    heads = {"num_kv_heads": 8, "queries_per_kv_head": 4}
+    return _text_target(heads, {"num_kv_heads": 2, "queries_per_kv_head": 4}, 2 * 2 * 32 * 8 * 128 * 8192, overrides)
+
+
+def _text_target(
+    heads: Mapping[str, int], heads_of_prototype: Mapping[str, int], cache_bytes: int, overrides: tuple[str, ...]
+) -> Target:
+    large = {"d_model": 4096, "num_layers": 32, **heads, "head_dim": 128, "d_ff": 21504}
+    small = {"d_model": 32, "num_layers": 2, **heads_of_prototype, "head_dim": 8, "d_ff": 64}
     more = ("constraints.context_window=16", "training.batch_size=16", "training.steps=40", *overrides)
     made = make_target(
         "text_char_lm.yaml",
@@ -118,7 +131,7 @@ def text_target(*overrides: str) -> Target:
         sizes=(large, small),
         fixed={"vocabulary": 128256, "context": 8192},
         params=(decoder_params(large, 128256, 8192), decoder_params(small, 64, 16)),
-        cache_bytes=2 * 2 * 32 * 32 * 128 * 8192,
+        cache_bytes=cache_bytes,
     )
     vocabulary, context = made.prototype.fixed
     more_characters = "".join(chr(ord("~") + i) for i in range(64 - vocabulary.value))  # so that tensor 2 divides them

@@ -9,6 +9,7 @@ from metagen_jax.synth.ladders import for_budget
 from metagen_jax.synth.modalities import SIZE
 from metagen_jax.synth.modalities.cnn import CNN
 from metagen_jax.synth.modalities.token_generation import DECODER_TRANSFORMER
+from metagen_jax.synth.modalities.transformer import with_grouped_queries
 
 OPEN = Constraints(0, None, None, None, None, None, 128, "cpu")
 
@@ -49,6 +50,21 @@ def test_without_a_lower_limit_smaller_networks_are_searched_too():
 def test_a_range_is_taken_from_the_lengths_of_the_family_too():
     assert 16 in values(budget(0, 10**9), ("d_model",))["d_model"]
     assert 16 not in values(budget(0, 10**9))["d_model"]
+
+
+def test_key_value_heads_and_the_query_heads_of_each_grow_as_in_llama_3():
+    (grouped,) = with_grouped_queries(DECODER_TRANSFORMER).variants
+
+    def grouped_count(sizes: dict[str, int]) -> int:
+        shared = sizes["num_kv_heads"] * sizes["head_dim"]
+        attention = 2 * shared * (1 + sizes["queries_per_kv_head"])
+        return sizes["num_layers"] * sizes["d_model"] * (attention + 2 * sizes["d_ff"])
+
+    around = budget(6 * 10**9, 8 * 10**9)
+    lengths = {d.name: d.values for d in for_budget(grouped, around, (), grouped_count)}
+    assert "num_heads" not in lengths
+    assert 8 in lengths["num_kv_heads"]
+    assert 4 in lengths["queries_per_kv_head"]
 
 
 def test_a_convolutional_network_grows_too():

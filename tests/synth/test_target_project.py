@@ -29,6 +29,7 @@ from tests.synth.targets import (
     audio_target,
     captions_target,
     cnn_target,
+    grouped_target,
     image_target,
     labelled_text_target,
     latent_denoiser_params,
@@ -45,6 +46,7 @@ from tests.synth.test_project import HOSTILE, contents
 
 KINDS = {
     "text": text_target,
+    "grouped": grouped_target,
     "image": image_target,
     "cnn": cnn_target,
     "resnet": resnet_target,
@@ -73,6 +75,10 @@ HUGE_OF_IMAGES["pairs"] = {axis: length for axis, length in HUGE.items() if axis
     "image_layers": 128,
     "text_layers": 128,
     "embedding": 65536,
+}
+HUGE_OF_IMAGES["grouped"] = {axis: length for axis, length in HUGE.items() if axis != "num_heads"} | {
+    "num_kv_heads": 128,
+    "queries_per_kv_head": 128,
 }
 HUGE_OF_IMAGES["captions"] = {axis: length for axis, length in HUGE_OF_IMAGES["pairs"].items() if axis != "embedding"}
 LOSS = re.compile(r"step +(\d+): training loss (\S+)")
@@ -144,7 +150,7 @@ def target_command(folder: Path) -> list[str]:
 def structure_of(modality: Modality, scale: Scale, seed: int = 0) -> Structure:
     """The program that a search trains at these sizes, without any mesh."""
     blueprint = scale.blueprint
-    family = modality.families[blueprint.family]
+    family = modality.families[blueprint.family].form_of(blueprint.sizes)
     source = codegen.program_source(
         modality, family, blueprint.structure, blueprint.sizes, scale.fixed, scale.training, seed
     )
@@ -284,6 +290,35 @@ def test_on_eight_devices_the_losses_are_those_of_the_plain_prototype(text_resul
     assert sharded[STEPS] < sharded[1] - 0.5
 
 
+def test_key_value_heads_are_divided_or_else_the_query_heads_that_share_them(tmp_path):
+    target = grouped_target()
+    folder = target.write(tmp_path / "winner")
+    train = ["train.py", "--size", "prototype", "--steps", str(STEPS)]
+    commands = {
+        "target": ["train.py", "--dry-run", "--mesh", "1,2,8"],
+        "target, more": ["train.py", "--dry-run", "--mesh", "1,2,32"],
+        "small": [*train, "--mesh", "1,2,4", "--dry-run"],
+        "key/value heads": [*train, "--mesh", "2,2,2", "--out", "divided"],
+        "query heads": [*train, "--mesh", "1,2,4", "--out", "shared"],
+    }
+    results = run_all(folder, commands, host_devices=8)
+    assert [result.code for result in results.values()] == [0] * len(commands)
+    divided = results["target"].out
+    assert "num_kv_heads 8 / 8 (tensor), queries_per_kv_head 4, head_dim 128\n" in divided
+    assert "d_model 4096 / 2 (fsdp), num_kv_heads 8 / 8 (tensor), head_dim 128\n" in divided
+    assert "stays whole" not in divided
+    assert "queries_per_kv_head 4 stays whole: no multiple of tensor 32\n" in results["target, more"].out
+    shared = results["small"].out
+    assert "d_model 32 / 2 (fsdp), num_kv_heads 2, queries_per_kv_head 4 / 4 (tensor), head_dim 8\n" in shared
+    assert "d_model 32 / 2 (fsdp), num_kv_heads 2, head_dim 8\n" in shared
+    assert "num_kv_heads 2 stays whole: no multiple of tensor 4\n" in shared
+    assert "queries_per_kv_head 4 stays whole" not in shared
+    plain = plain_losses(target, STEPS)
+    for name in ("key/value heads", "query heads"):
+        np.testing.assert_allclose([*losses(results[name].out).values()], plain, atol=1e-4)
+    assert "rematerialization" not in (tmp_path / "xla.txt").read_text()
+
+
 def test_xla_never_has_to_replicate_an_activation(text_results, text):
     """It says so on stderr where a layout forces it to, and then the memory of a device does not depend on the mesh."""
     assert text_results["train"].code == 0
@@ -339,7 +374,7 @@ def test_every_command_of_the_readme_works_where_metagen_jax_cannot_be_imported(
     assert len(expected) == 11
     for name in ("alone", "parts"):
         np.testing.assert_allclose([*losses(results[name].out).values()], [*expected.values()], atol=1e-4)
-    if written.kind not in ("text", "sound"):  # of which only some windows are looked at in training
+    if written.kind not in ("text", "grouped", "sound"):  # of which only some windows are looked at in training
         in_training = float(re.search(r"step +20: loss ([\d.]+)", train.out).group(1))
         evaluated = float(
             re.search(r"validation: loss (\S+)", results["evaluate.py --run trial --mesh 2,2,2"].out).group(1)
@@ -441,7 +476,7 @@ def varied(written: Written, choices: tuple, sizes: dict[str, int] | None) -> di
             scale.training,
             label_smoothing=smoothing,
             augmentation="none"
-            if written.kind in ("text", "labelled_text", "audio", "sound", "video")
+            if written.kind in ("text", "grouped", "labelled_text", "audio", "sound", "video")
             else augmentation,
             schedule=schedule,
             precision=precision,
@@ -468,7 +503,7 @@ def test_its_code_passes_ruff_with_the_default_settings(written, tmp_path, choic
 
 def test_its_model_has_the_text_of_the_prototypes_but_for_the_sizes(written):
     scale = written.target.prototype
-    family = written.target.modality.families[scale.blueprint.family]
+    family = written.target.modality.families[scale.blueprint.family].form_of(scale.blueprint.sizes)
     context = codegen.model_context(family, scale.blueprint.structure, scale.blueprint.sizes, scale.fixed, "float32")
     model = (written.folder / "model.py").read_text()
     assert all(fragment in model for fragment in context["model_fragments"])
@@ -515,7 +550,7 @@ def test_the_readme_gives_the_numbers(written):
     assert "loss 1.2500, accuracy 0.5000" in readme
     for axis, factor in facts.factors.items():
         assert re.search(rf"\| `{axis}`: .* \| {factor:g} \|$", readme, re.M)
-    assert ("keys and values" in readme) == (written.kind in ("text", "sound"))
+    assert ("keys and values" in readme) == (written.kind in ("text", "grouped", "sound"))
 
 
 def test_a_target_that_reads_the_data_of_its_prototype_is_trained_on_it(text, tmp_path):

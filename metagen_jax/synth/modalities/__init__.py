@@ -119,15 +119,16 @@ def _check_family(name: str, family: Family) -> None:
         raise ExtensionError(f"{family!r} is no family\n  Hand over a metagen_jax.synth.modalities.Family.")
     if name != family.name:
         raise ExtensionError(f"family '{family.name}' is listed as '{name}'\n  List it under its own name.")
-    dimensions = {dimension.name: dimension.kind for dimension in family.dimensions}
-    for needed, kind in NEEDED_DIMENSIONS.items():
-        if dimensions.get(needed) != kind:
-            raise ExtensionError(f"family '{name}' has no dimension '{needed}' of kind {kind}\n  Add it.")
-    for axis in (*family.widths, *family.parallel):
-        if dimensions.get(axis) != SIZE:
-            raise ExtensionError(
-                f"family '{name}' has no dimension '{axis}' of kind {SIZE}\n  Add it, or name another."
-            )
+    for form in family.forms:
+        dimensions = {dimension.name: dimension.kind for dimension in form.dimensions}
+        for needed, kind in NEEDED_DIMENSIONS.items():
+            if dimensions.get(needed) != kind:
+                raise ExtensionError(f"family '{name}' has no dimension '{needed}' of kind {kind}\n  Add it.")
+        for axis in (*form.widths, *form.parallel, *form.parallel_fallback):
+            if dimensions.get(axis) != SIZE:
+                raise ExtensionError(
+                    f"family '{name}' has no dimension '{axis}' of kind {SIZE}\n  Add it, or name another."
+                )
 
 
 def modality_of(spec: ModelSpec) -> Modality:

@@ -9,7 +9,15 @@ from metagen_jax.data import AudioDataset, majority_accuracy, nearest_spectrum_a
 from metagen_jax.spec import ModelSpec
 from metagen_jax.synth.modalities.base import STRUCTURE, Array, Dataset, Dimension, Family, Field, Modality
 from metagen_jax.synth.modalities.parts import MAJORITY
-from metagen_jax.synth.modalities.transformer import ANCHORS, BLOCK_FRAGMENTS, DIMENSIONS, PARALLEL, PARAMETER, WIDTH
+from metagen_jax.synth.modalities.transformer import (
+    ANCHORS,
+    BLOCK_FRAGMENTS,
+    DIMENSIONS,
+    PARALLEL,
+    PARAMETER,
+    WIDTH,
+    with_grouped_queries,
+)
 
 HOP_SECONDS = 0.016  # from one frame to the next; a frame is twice as long
 MEL_BANDS = 32
@@ -42,7 +50,7 @@ class AudioClassification(Modality):
     inputs = ("audio",)
     outputs = ("label",)
     task_type = "classification"
-    families: ClassVar = {"spectrogram_transformer": SPECTROGRAM_TRANSFORMER}
+    families: ClassVar = {"spectrogram_transformer": with_grouped_queries(SPECTROGRAM_TRANSFORMER)}
     recipe_fragments = (
         "fragments/training/optimizer.py.j2",
         "fragments/losses/classification.py.j2",

@@ -94,6 +94,8 @@ class Family:
       masked: whether blocks can be told which positions may be looked at.
       grid: how it divides an image; None if it reads no images.
       levels: how many resolutions there are. Of several, each has axes of its own, with its number behind their names.
+      parallel_fallback: axes in the place of the parallel ones, for parameters that cannot be divided along them.
+      variants: families of the same name that have other dimensions in the place of some; a spec asks for one by naming these.
     """
 
     name: str
@@ -109,11 +111,27 @@ class Family:
     masked: bool = False
     grid: Grid | None = None
     levels: int = 1
+    parallel_fallback: tuple[str, ...] = ()
+    variants: tuple["Family", ...] = ()
 
     @property
     def widths(self) -> tuple[str, ...]:
         """The axes of the residual stream, from the first level to the last."""
         return (self.width,) if self.levels == 1 else tuple(f"{self.width}_{n + 1}" for n in range(self.levels))
+
+    @property
+    def forms(self) -> tuple["Family", ...]:
+        """The family and its variants."""
+        return (self, *self.variants)
+
+    def has(self, names: Iterable[str]) -> bool:
+        """Whether there is a dimension of each name."""
+        return {dimension.name for dimension in self.dimensions}.issuperset(names)
+
+    def form_of(self, names: Iterable[str]) -> "Family":
+        """The first form that has dimensions of all these names, such as the sizes of a blueprint; itself if none has."""
+        wanted = tuple(names)
+        return next((form for form in self.forms if form.has(wanted)), self)
 
 
 @dataclasses.dataclass(frozen=True)

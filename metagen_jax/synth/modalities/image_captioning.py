@@ -16,7 +16,7 @@ from metagen_jax.synth.modalities.captioned_images import (
     PATCH_SIZE,
     OfCaptionedImages,
 )
-from metagen_jax.synth.modalities.transformer import BLOCK_FRAGMENTS, PARALLEL, PARAMETER, WIDTH
+from metagen_jax.synth.modalities.transformer import BLOCK_FRAGMENTS, PARALLEL, PARAMETER, WIDTH, with_grouped_queries
 
 REACH = 4
 
@@ -50,7 +50,7 @@ class ImageCaptioning(OfCaptionedImages):
     inputs = ("image",)
     outputs = ("text",)
     task_type = "captioning"
-    families: ClassVar = {"captioner": CAPTIONER}
+    families: ClassVar = {"captioner": with_grouped_queries(CAPTIONER)}
     recipe_fragments = (
         "fragments/training/optimizer.py.j2",
         "fragments/losses/captions.py.j2",

@@ -12,7 +12,15 @@ from metagen_jax.synth.modalities.cnn import CNN
 from metagen_jax.synth.modalities.images import OfImages, image_shape
 from metagen_jax.synth.modalities.parts import MAJORITY
 from metagen_jax.synth.modalities.resnet import RESNET
-from metagen_jax.synth.modalities.transformer import ANCHORS, BLOCK_FRAGMENTS, DIMENSIONS, PARALLEL, PARAMETER, WIDTH
+from metagen_jax.synth.modalities.transformer import (
+    ANCHORS,
+    BLOCK_FRAGMENTS,
+    DIMENSIONS,
+    PARALLEL,
+    PARAMETER,
+    WIDTH,
+    with_grouped_queries,
+)
 
 VIT = Family(
     name="vit",
@@ -35,7 +43,7 @@ class ImageClassification(OfImages):
     inputs = ("image",)
     outputs = ("label",)
     task_type = "classification"
-    families: ClassVar = {"vit": VIT, "cnn": CNN, "resnet": RESNET}
+    families: ClassVar = {"vit": with_grouped_queries(VIT), "cnn": CNN, "resnet": RESNET}
     recipe_fragments = (
         "fragments/training/optimizer.py.j2",
         "fragments/losses/classification.py.j2",

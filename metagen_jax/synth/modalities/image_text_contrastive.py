@@ -16,7 +16,7 @@ from metagen_jax.synth.modalities.captioned_images import (
     PATCH_SIZE,
     OfCaptionedImages,
 )
-from metagen_jax.synth.modalities.transformer import BLOCK_FRAGMENTS, PARALLEL, PARAMETER, WIDTH
+from metagen_jax.synth.modalities.transformer import BLOCK_FRAGMENTS, PARALLEL, PARAMETER, WIDTH, with_grouped_queries
 
 WORD_LENGTHS = (4, 6, 8, 12, 16)
 USUAL_WORD_LENGTH = 8  # if the spec does not say
@@ -62,7 +62,7 @@ class ImageTextContrastive(OfCaptionedImages):
     inputs = ("image", "text")
     outputs = ("embedding",)
     task_type = "contrastive"
-    families: ClassVar = {"dual_encoder": DUAL_ENCODER}
+    families: ClassVar = {"dual_encoder": with_grouped_queries(DUAL_ENCODER)}
     recipe_fragments = (
         "fragments/training/optimizer.py.j2",
         "fragments/losses/contrastive.py.j2",

@@ -9,7 +9,15 @@ from metagen_jax.data import LabelledTextDataset, majority_accuracy, naive_bayes
 from metagen_jax.spec import ModelSpec
 from metagen_jax.synth.modalities.base import STRUCTURE, Array, Dataset, Dimension, Family, Field, Modality
 from metagen_jax.synth.modalities.parts import MAJORITY
-from metagen_jax.synth.modalities.transformer import ANCHORS, BLOCK_FRAGMENTS, DIMENSIONS, PARALLEL, PARAMETER, WIDTH
+from metagen_jax.synth.modalities.transformer import (
+    ANCHORS,
+    BLOCK_FRAGMENTS,
+    DIMENSIONS,
+    PARALLEL,
+    PARAMETER,
+    WIDTH,
+    with_grouped_queries,
+)
 
 STRIDES = (1, 2, 4, 8, 16)
 USUAL_POSITIONS = 64  # that a text is read at, as nearly as can be, if the spec does not say
@@ -41,7 +49,7 @@ class TextClassification(Modality):
     inputs = ("text",)
     outputs = ("label",)
     task_type = "classification"
-    families: ClassVar = {"encoder_transformer": ENCODER_TRANSFORMER}
+    families: ClassVar = {"encoder_transformer": with_grouped_queries(ENCODER_TRANSFORMER)}
     recipe_fragments = (
         "fragments/training/optimizer.py.j2",
         "fragments/losses/classification.py.j2",

@@ -10,7 +10,15 @@ from metagen_jax.data import AudioTokenDataset, TextDataset
 from metagen_jax.errors import DataError
 from metagen_jax.spec import ModelSpec
 from metagen_jax.synth.modalities.base import Array, Dataset, Dimension, Family, Field, Modality
-from metagen_jax.synth.modalities.transformer import ANCHORS, BLOCK_FRAGMENTS, DIMENSIONS, PARALLEL, PARAMETER, WIDTH
+from metagen_jax.synth.modalities.transformer import (
+    ANCHORS,
+    BLOCK_FRAGMENTS,
+    DIMENSIONS,
+    PARALLEL,
+    PARAMETER,
+    WIDTH,
+    with_grouped_queries,
+)
 
 DECODER_TRANSFORMER = Family(
     name="decoder_transformer",
@@ -30,7 +38,7 @@ class TokenGeneration(Modality):
     """Continues one row of tokens."""
 
     task_type = "generation"
-    families: ClassVar = {"decoder_transformer": DECODER_TRANSFORMER}
+    families: ClassVar = {"decoder_transformer": with_grouped_queries(DECODER_TRANSFORMER)}
     recipe_fragments = (
         "fragments/training/optimizer.py.j2",
         "fragments/losses/language_model.py.j2",

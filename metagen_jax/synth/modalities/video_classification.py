@@ -11,7 +11,15 @@ from metagen_jax.spec import ModelSpec
 from metagen_jax.synth.modalities.base import SIZE, STRUCTURE, Array, Dataset, Dimension, Family, Field, Grid
 from metagen_jax.synth.modalities.images import OfImages, image_shape
 from metagen_jax.synth.modalities.parts import MAJORITY
-from metagen_jax.synth.modalities.transformer import ANCHORS, BLOCK_FRAGMENTS, DIMENSIONS, PARALLEL, PARAMETER, WIDTH
+from metagen_jax.synth.modalities.transformer import (
+    ANCHORS,
+    BLOCK_FRAGMENTS,
+    DIMENSIONS,
+    PARALLEL,
+    PARAMETER,
+    WIDTH,
+    with_grouped_queries,
+)
 
 TUBELET_FRAMES = "tubelet_frames"
 MOMENTS = Grid(TUBELET_FRAMES, smallest=1, fewest=2, usual=4)  # time is divided as a side of an image is
@@ -65,7 +73,7 @@ class VideoClassification(OfImages):
     inputs = ("video",)
     outputs = ("label",)
     task_type = "classification"
-    families: ClassVar = {"video_transformer": VIDEO_TRANSFORMER}
+    families: ClassVar = {"video_transformer": with_grouped_queries(VIDEO_TRANSFORMER)}
     recipe_fragments = (
         "fragments/training/optimizer.py.j2",
         "fragments/losses/classification.py.j2",

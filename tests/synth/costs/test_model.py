@@ -27,6 +27,16 @@ SPECS = {
     "unet": ("image_diffusion_pixel.yaml", ("data.source=digits", "training.batch_size=64")),
     "latent_denoiser": ("image_diffusion_latent.yaml", ()),  # at small batches as for a U-Net
     "decoder_transformer": ("text_char_lm.yaml", ("constraints.context_window=24", "training.batch_size=4")),
+    "decoder_transformer with grouped queries": (
+        "text_char_lm.yaml",
+        (
+            "architecture.choices.num_kv_heads=[1, 2, 3]",
+            "architecture.choices.queries_per_kv_head=[2, 3]",
+            "architecture.choices.d_ff={min: 96}",  # of narrower layers most is norms, with ordinary attention as well
+            "constraints.context_window=24",
+            "training.batch_size=4",
+        ),
+    ),
     "spectrogram_transformer": (
         "audio_classification.yaml",
         ("architecture.choices.stride=2", "training.batch_size=4"),
@@ -120,6 +130,7 @@ def test_costs_are_those_of_xla_where_three_lists_of_layers_have_depths_of_their
 
 def test_the_cache_holds_keys_and_values_of_every_position(space: SearchSpace):
     sizes = {"num_layers": 3, "num_heads": 2, "head_dim": 8, "d_model": 16, "d_ff": 32}
+    sizes |= {"num_kv_heads": 2, "queries_per_kv_head": 3}  # of which keys and values are only of the former
     sizes |= {"condition": 16} | {
         f"{axis}_{n}": 3 if axis == "num_layers" else 16
         for axis in ("width", "hidden", "num_layers")
