@@ -31,7 +31,7 @@ from metagen_jax.automl.samples import sample_answers, write_pictures
 from metagen_jax.automl.search_engine import ArchitectureSearchEngine, SearchResult
 from metagen_jax.automl.stopwatch import MOST_MEASURED, Stopwatch, read_latency
 from metagen_jax.automl.time_limit import keep_within
-from metagen_jax.data import CodeDataset, Dataset, ImageDataset, load_dataset, read_codes, sha256
+from metagen_jax.data import CodeDataset, Dataset, ImageDataset, load_dataset, origin_of, read_codes, sha256
 from metagen_jax.errors import RunError
 from metagen_jax.population.devices import population_mesh
 from metagen_jax.population.plan import Plan
@@ -220,6 +220,9 @@ class _Runner:
         }
         if isinstance(self._dataset, CodeDataset):
             given["codes"] = sha256(self._dataset)
+        origin = origin_of(self._dataset)
+        if origin is not None:
+            given["hub"] = dataclasses.asdict(origin)
         if self._folder.prepare(self._spec, given, self._options.fresh):
             self._progress.note(f"going on with the run in {self._folder.path}")
         limited = longest_ms(self._spec) is not None

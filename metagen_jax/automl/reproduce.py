@@ -19,6 +19,7 @@ class Recorded:
     Attributes:
       folder: the run.
       data_path: where the user's own data are; None where they ship.
+      commit: of their data set of the Hugging Face Hub; None where they are from elsewhere.
       host_devices: CPU devices that its process was started with.
       search, train_prototypes: options of its command.
       origin: the `surroundings` that it ran in.
@@ -31,6 +32,7 @@ class Recorded:
 
     folder: Path
     data_path: str | None
+    commit: str | None
     host_devices: int
     search: bool
     train_prototypes: bool
@@ -57,6 +59,7 @@ def read_recorded(folder: Path) -> Recorded:
     return Recorded(
         folder=folder,
         data_path=manifest.get("data_path"),
+        commit=manifest.get("hub", {}).get("revision"),
         host_devices=manifest["host_devices"],
         origin={name: manifest[name] for name in SURROUNDINGS if name in manifest},
         plan=read_plan(manifest["plan"]),

@@ -51,6 +51,8 @@ class Part(enum.StrEnum):
     LATENCY = "latency"
 
 
+MOST_LINES = 100  # of a kind that `inspect-data` prints
+
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 app.add_typer(history, name="history")
 
@@ -304,6 +306,10 @@ def inspect_data(
     out: Annotated[
         Path | None, typer.Option("--out", help="Write the proposed spec into this new file.", show_default=False)
     ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(help="Propose a spec for this task, where the data go with several.", show_default=False),
+    ] = None,
 ) -> None:
     """Say what a file or folder holds and what is wrong with it, and propose a spec; exit code 1 if a run would be refused."""
     from metagen_jax.data.inspection import inspect
@@ -312,10 +318,15 @@ def inspect_data(
         raise OutputError(f"{out} is there already\n  Name another file, or remove this one.")
     findings = inspect(path)
     for word, lines in (("found", findings.found), ("note", findings.remarks), ("problem", findings.problems)):
-        for line in lines:
+        for line in lines[:MOST_LINES]:
             print(f"{word:<8} {line}")
-    if findings.proposal is not None:
-        text = findings.proposal.spec_text(path, Path() if out is None else out.parent)
+        if len(lines) > MOST_LINES:
+            print(f"{word:<8} ... and {len(lines) - MOST_LINES:,} more")
+    if findings.proposals:
+        proposal, others = findings.choose(task)
+        for other in others:
+            print(f"note     the data also go with {other.title}: add --task {other.task} for its spec")
+        text = proposal.spec_text(path, Path() if out is None else out.parent)
         if out is None:
             print(f"\n{text}", end="")
         else:
@@ -350,6 +361,7 @@ class Call:
       train_prototypes, search, measured: see `pipeline.Options`.
       predictor: of latencies; None: that of the interrupted run which goes on, or what is known of the device.
       data_path: where the user's own data are; None: where the spec says.
+      commit: of the data set of the Hugging Face Hub; None: what the spec says.
       first: how the autoencoder is trained whose codes are learnt from; None: with a plan and a predictor of its own.
     """
 
@@ -363,6 +375,7 @@ class Call:
     predictor: "Predictor | None" = None
     measured: dict[str, Any] | None = None
     data_path: str | None = None
+    commit: str | None = None
     first: "Call | None" = None
 
     def of_autoencoder(self, spec: ModelSpec) -> "Call":
@@ -406,6 +419,7 @@ def _build(call: Call, means: Means, *, show: bool = True) -> None:
     started = time.monotonic()
     spec = _load(call.path, list(call.overrides))
     spec = spec if call.data_path is None else spec.with_data_at(call.data_path)
+    spec = spec if call.commit is None else spec.with_commit(call.commit)
     limit_s = None if call.time_limit is None else _of_option("--time-limit", parse_duration_ms, call.time_limit) / 1000
     limit_bytes = None if means.disk_limit is None else _of_option("--disk-limit", parse_bytes, means.disk_limit)
     plan = _plan_of(call)
@@ -567,6 +581,7 @@ def _again(recorded: "Recorded") -> Call:
     return Call(
         recorded.folder / SPEC,
         data_path=recorded.data_path,
+        commit=recorded.commit,
         host_devices=recorded.host_devices,
         plan=recorded.plan,
         predictor=recorded.predictor,

@@ -36,6 +36,7 @@ from metagen_jax.data.datasets import (
     UnlabelledImageDataset,
     VideoDataset,
     VideoSplit,
+    origin_of,
 )
 from metagen_jax.data.export import save_npz, sha256
 from metagen_jax.data.loading import describe, load_dataset
@@ -76,6 +77,7 @@ __all__ = [
     "nearest_clip_accuracy",
     "nearest_colours_recall",
     "nearest_spectrum_accuracy",
+    "origin_of",
     "pca_mse",
     "read_codes",
     "save_npz",

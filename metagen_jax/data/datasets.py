@@ -10,6 +10,15 @@ from metagen_jax.data.characters import NUM_SPECIAL
 SPLITS = ("train", "validation", "test")
 
 
+@dataclasses.dataclass(frozen=True)
+class HubOrigin:
+    """Which data set of the Hugging Face Hub was read, in which configuration, and as of which commit."""
+
+    name: str
+    config: str
+    revision: str
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class ImageSplit:
     """N labelled images.
@@ -33,6 +42,7 @@ class ImageDataset:
     Attributes:
       class_names: one name for each label, in the order of the labels.
       notes: what was done to the data while it was read, in plain sentences.
+      origin: where on the Hugging Face Hub they are from; None for all others.
     """
 
     name: str
@@ -41,6 +51,7 @@ class ImageDataset:
     validation: ImageSplit
     test: ImageSplit
     notes: tuple[str, ...] = ()
+    origin: HubOrigin | None = None
 
     @property
     def num_classes(self) -> int:
@@ -55,7 +66,7 @@ class ImageDataset:
     def without_labels(self) -> "UnlabelledImageDataset":
         """The same images in the same splits."""
         images = {split: getattr(self, split).images for split in SPLITS}
-        return UnlabelledImageDataset(self.name, **images, notes=self.notes)
+        return UnlabelledImageDataset(self.name, **images, notes=self.notes, origin=self.origin)
 
     def to_be_drawn(self) -> "DrawnImageDataset":
         """The same images, to be drawn from their labels."""
@@ -74,6 +85,7 @@ class UnlabelledImageDataset:
     Attributes:
       train, validation, test: `(N, H, W, C)` uint8, 0 is black.
       notes: what was done to the data while it was read, in plain sentences.
+      origin: where on the Hugging Face Hub they are from; None for all others.
     """
 
     name: str
@@ -81,6 +93,7 @@ class UnlabelledImageDataset:
     validation: np.ndarray
     test: np.ndarray
     notes: tuple[str, ...] = ()
+    origin: HubOrigin | None = None
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -97,6 +110,7 @@ class TextDataset:
       vocabulary: the characters in sorted order; the position of a character is its token.
       train, validation, test: `(T,)` uint8, or uint16 for more than 256 characters.
       notes: what was done to the text while it was read, in plain sentences.
+      origin: where on the Hugging Face Hub they are from; None for all others.
     """
 
     name: str
@@ -105,6 +119,7 @@ class TextDataset:
     validation: np.ndarray
     test: np.ndarray
     notes: tuple[str, ...] = ()
+    origin: HubOrigin | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -131,6 +146,7 @@ class LabelledTextDataset:
       class_names: one name for each label, in the order of the labels.
       vocabulary: the characters of the training texts in sorted order.
       notes: what was done to the data while it was read, in plain sentences.
+      origin: where on the Hugging Face Hub they are from; None for all others.
     """
 
     name: str
@@ -140,6 +156,7 @@ class LabelledTextDataset:
     validation: LabelledTextSplit
     test: LabelledTextSplit
     notes: tuple[str, ...] = ()
+    origin: HubOrigin | None = None
 
     @property
     def num_classes(self) -> int:
@@ -356,6 +373,7 @@ class CaptionedImageDataset:
     Attributes:
       vocabulary: the characters of the training texts in sorted order.
       notes: what was done to the data while it was read, in plain sentences.
+      origin: where on the Hugging Face Hub they are from; None for all others.
     """
 
     name: str
@@ -364,6 +382,7 @@ class CaptionedImageDataset:
     validation: CaptionedImageSplit
     test: CaptionedImageSplit
     notes: tuple[str, ...] = ()
+    origin: HubOrigin | None = None
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -388,3 +407,8 @@ class DescribedImageDataset(CaptionedImageDataset):
 
 LabelledDataset = ImageDataset | CodeDataset | LabelledTextDataset | AudioDataset | VideoDataset
 Dataset = LabelledDataset | UnlabelledImageDataset | TextDataset | AudioTokenDataset | CaptionedImageDataset
+
+
+def origin_of(dataset: Dataset) -> HubOrigin | None:
+    """Where on the Hugging Face Hub data are from; None for all others, and for kinds that are never from there."""
+    return getattr(dataset, "origin", None)

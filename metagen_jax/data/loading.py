@@ -40,7 +40,7 @@ def load_dataset(spec: ModelSpec) -> Dataset:
       DataError: something is missing, broken or not what the spec says; the message names the file.
     """
     request = make_request(spec)
-    if spec.data.source is None and not request.path.exists():
+    if spec.data.path is not None and not request.path.exists():
         raise DataError(f"{request.path}: no such file or folder\n  data.path is relative to the folder of the spec.")
     dataset = SOURCES[spec.data.format or "embedded"](request)
     if isinstance(dataset, ImageDataset) and "label" not in (*spec.modality.inputs, *spec.modality.outputs):
@@ -58,7 +58,9 @@ def load_dataset(spec: ModelSpec) -> Dataset:
 def make_request(spec: ModelSpec) -> DataRequest:
     """Gathers what a source has to know."""
     return DataRequest(
-        path=Path(spec.data.source or spec.data.path or ""),
+        path=Path(spec.data.source or spec.data.path or (spec.data.hub.name if spec.data.hub else "")),
+        hub=spec.data.hub,
+        columns=spec.data.columns,
         image_size=spec.data.image_size,
         channels=spec.data.channels,
         sample_rate=spec.data.sample_rate,

@@ -1,5 +1,6 @@
 """Pictures of any kind to uint8 arrays of one kind."""
 
+import io
 import struct
 from pathlib import Path
 
@@ -14,19 +15,23 @@ GRAY_MODES = ("1", "L", "LA", "La")
 MODE_OF_CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
-def is_gray(path: Path) -> bool:
-    """Tells from the head of the file whether a picture has no colours."""
+def is_gray(path: Path, content: bytes | None = None) -> bool:
+    """Tells from the head of the file whether a picture has no colours; `content` is it, if it is no file of its own."""
     try:
-        with Image.open(path) as picture:
+        with Image.open(path if content is None else io.BytesIO(content)) as picture:
             return picture.mode in GRAY_MODES or picture.mode.startswith("I;16")
     except BROKEN as error:
         raise broken(path, error) from error
 
 
-def read_picture(path: Path, channels: int, image_size: int | None) -> np.ndarray:
-    """Returns `(H, W, channels)` uint8, resized to a square of `image_size` if one is given."""
+def read_picture(path: Path, channels: int, image_size: int | None, content: bytes | None = None) -> np.ndarray:
+    """Returns `(H, W, channels)` uint8, resized to a square of `image_size` if one is given.
+
+    Args:
+      path: of the file; what the picture is called, if `content` has its bytes.
+    """
     try:
-        with Image.open(path) as picture:
+        with Image.open(path if content is None else io.BytesIO(content)) as picture:
             picture.load()
             return convert(ImageOps.exif_transpose(picture), channels, image_size, path)
     except BROKEN as error:

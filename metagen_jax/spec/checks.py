@@ -10,6 +10,7 @@ from metagen_jax.spec.locations import Problem, show
 from metagen_jax.spec.schema import SpecFile
 from metagen_jax.spec.tasks import (
     CAPTIONED_IMAGES,
+    COLUMNS_OF_TABLES,
     EMBEDDED_SOURCES,
     FORMATS,
     FORMATS_OF_SUFFIX,
@@ -20,12 +21,13 @@ from metagen_jax.spec.tasks import (
     formats_of,
     keys_of_some_data,
     quality_objectives,
+    table_format_of,
     task_of,
     words_with_key,
     works_today,
 )
 
-ONLY_FOR_PATH = ("format", *keys_of_some_data(), "validation_fraction", "test_fraction")
+NOT_FOR_SOURCE = ("format", *keys_of_some_data(), "validation_fraction", "test_fraction", "columns")
 
 
 def inferred_format(path: str, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> str | None:
@@ -72,18 +74,29 @@ def check_embedded_classes(spec: SpecFile) -> Iterator[Problem]:
 
 def check_data_origin(spec: SpecFile) -> Iterator[Problem]:
     data = spec.data
-    if data.source is None and data.path is None:
-        remedy = f"Write source: one of {', '.join(EMBEDDED_SOURCES)}; or path: a file or folder of your own."
-        yield Problem(("data",), "neither source nor path is given", remedy)
-    if data.source is None:
+    origins = {"source": data.source, "path": data.path, "hub": data.hub.name}
+    given = [(name, value) for name, value in origins.items() if value is not None]
+    if data.hub.name is None and data.hub.model_fields_set:
+        yield Problem(("data", "hub"), "names no data set", "Add name, such as name: ylecun/mnist.")
+    elif not given:
+        remedy = (
+            f"Write source: one of {', '.join(EMBEDDED_SOURCES)}; path: a file or folder of your own; or hub: a data set of "
+            "the Hugging Face Hub, such as ylecun/mnist."
+        )
+        yield Problem(("data",), "neither source nor path nor hub is given", remedy)
+    if len(given) > 1:
+        (one, first), (other, second), *_ = given
+        problem = f"{one} {show(first)} and {other} {show(second)} are both given"
+        yield Problem(("data", other), problem, "Keep one of the two.")
+    if data.hub.name is not None and data.format is not None:
+        problem = f"{show(data.format)} is how files are read, and data.hub names a data set"
+        yield Problem(("data", "format"), problem, "Remove the line.")
+    if data.source is None or len(given) > 1:
         return
-    if data.path is not None:
-        problem = f"source {show(data.source)} and path {show(data.path)} are both given"
-        yield Problem(("data", "path"), problem, "Keep one of the two.")
-        return
-    for name in ONLY_FOR_PATH:
+    for name in NOT_FOR_SOURCE:
         if name in data.model_fields_set:
-            problem = f"{show(getattr(data, name))} cannot be set for source {show(data.source)}"
+            value = "" if name == "columns" else f"{show(getattr(data, name))} "
+            problem = f"{value}cannot be set for source {show(data.source)}"
             yield Problem(("data", name), problem, "Remove the line; embedded data has a fixed form and fixed splits.")
 
 
@@ -97,6 +110,9 @@ def check_data_modality(spec: SpecFile) -> Iterator[Problem]:
         fitting = [name for name, source in EMBEDDED_SOURCES.items() if source.contents == task.contents]
         problem = f"{show(data.source)} holds {held}, but {asked}"
         yield Problem(("data", "source"), problem, f"Write {' or '.join(fitting)}, or change modality.")
+    if data.hub.name is not None and table_format_of(task.contents) is None:
+        problem = f"{show(data.hub.name)} is read as rows of images, texts and labels, but {asked}"
+        yield Problem(("data", "hub"), problem, f"Save the data as {' or '.join(formats_of(task.contents))}: path.")
     if data.path is None or data.source is not None:
         return
     chosen = data.format or inferred_format(data.path, task.inputs, task.outputs)
@@ -107,6 +123,23 @@ def check_data_modality(spec: SpecFile) -> Iterator[Problem]:
     elif chosen not in readable:
         problem = f"{show(chosen)} holds {FORMATS[chosen]}, but {asked}"
         yield Problem(("data", "format" if data.format else "path"), problem, f"Use {' or '.join(readable)}.")
+
+
+def check_columns(spec: SpecFile) -> Iterator[Problem]:
+    data, task = spec.data, _task(spec)
+    if task is None or data.source is not None:
+        return
+    table = table_format_of(task.contents)
+    chosen = data.format or inferred_format(data.path or "", task.inputs, task.outputs)
+    if data.columns.model_fields_set and data.path is not None and chosen != table:
+        problem = "has no meaning for data that are no table"
+        yield Problem(("data", "columns"), problem, "Remove the section.")
+        return
+    held = COLUMNS_OF_TABLES.get(table or "", ())
+    for name in data.columns.model_fields_set:
+        if name not in held:
+            problem = f"{show(getattr(data.columns, name))} has no meaning for {task.name}"
+            yield Problem(("data", "columns", name), problem, f"Its columns are {' and '.join(held)}. Remove the line.")
 
 
 def check_keys_of_modality(spec: SpecFile) -> Iterator[Problem]:
@@ -295,6 +328,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Callable[[SpecFile], Iterator[Problem]]], .
     (("task", "data"), check_embedded_classes),
     (("data",), check_data_origin),
     (("data", "modality"), check_data_modality),
+    (("data", "modality"), check_columns),
     (("data", "modality"), check_keys_of_modality),
     (("data", "modality", "training", "target"), check_autoencoder),
     (("data",), check_channels),

@@ -16,7 +16,7 @@ from metagen_jax.spec.checks import CHECKS, inferred_format
 from metagen_jax.spec.devices import memory_of
 from metagen_jax.spec.locations import Locations, Path, Problem, dotted, named_override, show
 from metagen_jax.spec.schema import DEFAULT_CONTEXT_WINDOW, SpecFile, section_of, walk_keys
-from metagen_jax.spec.tasks import TaskKind, arrow, directions, task_of
+from metagen_jax.spec.tasks import TaskKind, arrow, directions, table_format_of, task_of
 from metagen_jax.spec.yaml_source import Source, flow, parse, read_text
 
 MAX_SHOWN = 25  # problems listed in one error
@@ -234,6 +234,11 @@ def _resolve_data(spec: SpecFile, file: str, locations: Locations) -> plain.Data
     if path is not None:
         written["path"] = os.path.abspath(FilePath(file).parent / path)  # noqa: PTH100  does not follow links
         written["format"] = spec.data.format or inferred_format(path, spec.modality.inputs, spec.modality.outputs)
+    written["columns"] = {role: name for role, name in written["columns"].items() if name is not None}
+    hub = written.pop("hub")
+    if hub["name"] is not None:
+        task = task_of(spec.modality.inputs, spec.modality.outputs)
+        written |= {"hub": plain.Hub(**hub), "format": table_format_of(task.contents) if task else None}
     autoencoder = written.pop("autoencoder")
     data = plain.DataSpec(written_path=path, **written)
     return data if autoencoder is None else _with_autoencoder(data, autoencoder, file, locations)

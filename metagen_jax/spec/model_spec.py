@@ -31,14 +31,30 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Hub:
+    """A data set of the Hugging Face Hub: owner and name; None for both others: what is usual there.
+
+    Attributes:
+      commit: is read in the place of `revision` where a run is done again. Not part of equality or hash.
+    """
+
+    name: str
+    config: str | None = None
+    revision: str | None = None
+    commit: str | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
 class DataSpec:
-    """What is learnt from: exactly one of `source` (embedded) and `path` is not None.
+    """What is learnt from: exactly one of `source` (embedded), `path` and `hub` is not None.
 
     Attributes:
       path: absolute; a relative one was resolved against the folder of the spec file. Not part of equality or hash.
       written_path: the path as the spec has it.
-      format: how the path is read, such as "npz" or "text_folder"; None for embedded data.
-      validation_fraction, test_fraction: for `path` only; embedded splits are fixed.
+      format: how the path is read, such as "npz" or "text_folder", that of a table for `hub`; None for embedded data.
+      validation_fraction, test_fraction: not for embedded data, whose splits are fixed.
+      hub: the data set of the Hugging Face Hub.
+      columns: what columns of tables are called, by what they hold, where that differs.
       autoencoder: whose codes are learnt from in the place of the images; None: the images themselves are.
       written_autoencoder: the path of its spec as the spec has it. Not part of equality or hash.
     """
@@ -55,6 +71,8 @@ class DataSpec:
     validation_fraction: float
     test_fraction: float
     max_examples: int | None
+    hub: Hub | None = None
+    columns: Mapping[str, str] = field(default_factory=dict, hash=False)
     autoencoder: "ModelSpec | None" = None
     written_autoencoder: str | None = field(default=None, compare=False)
 
@@ -229,6 +247,13 @@ class ModelSpec:
         autoencoder = None if own is None else own.with_data_at(path)
         return replace(self, data=replace(self.data, path=path, autoencoder=autoencoder))
 
+    def with_commit(self, commit: str) -> "ModelSpec":
+        """Returns the spec with its data set of the Hub, that of its autoencoder too, read as of a commit."""
+        own, hub = self.data.autoencoder, self.data.hub
+        assert hub is not None
+        autoencoder = None if own is None else own.with_commit(commit)
+        return replace(self, data=replace(self.data, hub=replace(hub, commit=commit), autoencoder=autoencoder))
+
     def to_dict(self) -> dict[str, Any]:
         """Returns the spec in the form of the YAML file, every default written out, quantities as exact text."""
         tree = {
@@ -259,7 +284,10 @@ class ModelSpec:
             return own | {"source": self.data.source, "max_examples": self.data.max_examples}
         tree = dict(vars(self.data)) | {"path": self.data.written_path} | own
         del tree["written_path"], tree["written_autoencoder"]
-        return tree
+        hub = self.data.hub
+        if hub is not None:  # whose format follows from the task
+            tree |= {"format": None, "hub": {"name": hub.name, "config": hub.config, "revision": hub.revision}}
+        return tree | {"columns": dict(self.data.columns)}
 
     def _constraints_dict(self) -> dict[str, Any]:
         limits = self.constraints

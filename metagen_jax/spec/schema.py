@@ -67,6 +67,8 @@ _CONTEXT = Quantity(
     bare=True,
 )
 
+_HUB_NAME = Slug(r"[\w-][\w.-]{0,95}/[\w-][\w.-]{0,95}", "owner and name of a data set, such as ylecun/mnist")
+
 
 def key(default: Any, description: str, example: Any, default_text: str = "") -> Any:
     """Describes one key; `...` as default means required, `default_text` says how a derived default comes about."""
@@ -110,17 +112,43 @@ class TaskSection(Section):
     )
 
 
+class HubSection(Section):
+    """A data set of the Hugging Face Hub, read by its package `datasets`; `hub: ylecun/mnist` alone is `name`."""
+
+    name: Annotated[str | None, _HUB_NAME] = key(None, "Owner and name, as in its address.", "ylecun/mnist", "none")
+    config: Annotated[str | None, Line(200)] = key(
+        None, "Which of its configurations.", "mnist", "the one that it has, or calls the default"
+    )
+    revision: Annotated[str | None, Line(200)] = key(
+        None,
+        "A commit, a tag or a branch. The manifest of a run has the commit that was read.",
+        "main",
+        "the newest",
+    )
+
+
+class ColumnsSection(Section):
+    """What the columns of tables and of data of the Hub are called."""
+
+    image: Annotated[str | None, Line(200)] = key(
+        None, "That of pictures: paths relative to the table, or the bytes of picture files.", "img", "`image`"
+    )
+    text: Annotated[str | None, Line(200)] = key(None, "That of texts.", "caption", "`text`")
+    label: Annotated[str | None, Line(200)] = key(None, "That of labels.", "fine_label", "`label`")
+
+
 class DataSection(Section):
-    """What is learnt from: exactly one of `source` and `path`."""
+    """What is learnt from: exactly one of `source`, `path` and `hub`."""
 
     source: Annotated[str | None, Word(tasks.embedded_sources)] = key(
         None, "Data that ships with the package, with fixed train, validation and test splits.", "mnist5k", "none"
     )
     path: Annotated[str | None, FilePath()] = key(
         None,
-        "Your own data: an .npz, a folder of images by class, a text file, a folder of text files by class, a .csv table "
-        "with the columns text and label, a folder of WAV files by class, a folder of clips by class, each a folder of "
-        "frames, or a .csv table with the columns image (a path relative to the table) and text.",
+        "Your own data: an .npz, a folder of images by class, a text file, a folder of text files by class, a folder of WAV "
+        "files by class, a folder of clips by class, each a folder of frames, or a table, .csv or .parquet, with the "
+        "columns that the task takes: text and label, image and text, image and label, or text. "
+        "[Data of your own](own_data.md) has it in full.",
         "my_images",
         "none",
     )
@@ -157,6 +185,8 @@ class DataSection(Section):
     test_fraction: Annotated[float, Number(0, 0.5, above=True)] = key(
         0.1, "Share of your own data kept for the winner's test.", 0.1
     )
+    hub: Annotated[HubSection, OrAlone("name", _HUB_NAME)] = HubSection()
+    columns: ColumnsSection = ColumnsSection()
     autoencoder: Annotated[str | None, FilePath()] = key(
         None,
         "Draws images by way of short codes: a spec of an autoencoder (`[image]` to `[image]`) of the same data. It is run "

@@ -159,7 +159,9 @@ EMBEDDED_SOURCES: dict[str, EmbeddedSource] = {
 FORMATS: dict[str, str] = {  # what files of each hold
     "npz": LABELLED_IMAGES,
     "image_folder": LABELLED_IMAGES,
+    "image_table": LABELLED_IMAGES,
     "text": TEXT,
+    "line_table": TEXT,
     "text_folder": LABELLED_TEXTS,
     "text_table": LABELLED_TEXTS,
     "audio_folder": LABELLED_AUDIO,
@@ -168,10 +170,17 @@ FORMATS: dict[str, str] = {  # what files of each hold
 }
 FORMATS_OF_SUFFIX: dict[str, tuple[str, ...]] = {  # the one that holds what the task takes is read
     ".npz": ("npz",),
-    ".csv": ("text_table", "caption_table"),
+    ".csv": ("text_table", "caption_table", "image_table", "line_table"),
+    ".parquet": ("text_table", "caption_table", "image_table", "line_table"),
     ".txt": ("text",),
     ".text": ("text",),
     ".md": ("text",),
+}
+COLUMNS_OF_TABLES: dict[str, tuple[str, ...]] = {
+    "image_table": ("image", "label"),
+    "line_table": ("text",),
+    "text_table": ("text", "label"),
+    "caption_table": ("image", "text"),
 }
 KEYS_OF_DATA: dict[str, tuple[str, ...]] = {  # that only data with these words of a modality have
     "image": ("image_size", "channels"),
@@ -373,6 +382,16 @@ def formats_of(contents: str) -> tuple[str, ...]:
 def folder_format_of(contents: str) -> str | None:
     """The format of a folder that holds this."""
     return next((name for name in formats_of(contents) if name.endswith("_folder")), None)
+
+
+def table_format_of(contents: str) -> str | None:
+    """The format of a table that holds this, and of data of the Hugging Face Hub.
+
+    Examples:
+      >>> table_format_of(LABELLED_IMAGES), table_format_of(LABELLED_AUDIO)
+      ('image_table', None)
+    """
+    return next((name for name in formats_of(contents) if name.endswith("_table")), None)
 
 
 def task_table() -> str:

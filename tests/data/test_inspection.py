@@ -35,8 +35,7 @@ def folder(tmp_path: Path) -> Path:
 
 def proposed(path: Path, tmp_path: Path):
     """The proposed spec, written, read again and checked as before a run; and the data that it loads."""
-    proposal = inspect(path).proposal
-    assert proposal is not None
+    proposal, *_ = inspect(path).proposals
     file = tmp_path / "proposed" / "spec.yaml"
     file.parent.mkdir()
     file.write_text(proposal.spec_text(path, file.parent))
@@ -103,7 +102,7 @@ def test_unbalanced_and_small_classes_are_told(folder: Path):
 def test_one_class_is_a_problem_with_its_remedy(tmp_path: Path):
     picture(tmp_path / "set" / "only" / "1.png")
     findings = inspect(tmp_path / "set")
-    assert findings.proposal is None
+    assert not findings.proposals
     assert "one class only, 'only'" in findings.problems[0]
 
 
@@ -120,7 +119,7 @@ def test_arrays(tmp_path: Path):
 def test_arrays_of_python_objects_are_not_unpickled(tmp_path: Path):
     np.savez(tmp_path / "own.npz", images=np.array([{}, {}], dtype=object), labels=np.arange(2))
     findings = inspect(tmp_path / "own.npz")
-    assert findings.proposal is None and "own.npz" in findings.problems[0]
+    assert not findings.proposals and "own.npz" in findings.problems[0]
 
 
 def test_text(tmp_path: Path):
@@ -178,7 +177,7 @@ def test_a_table_has_counts_and_a_spec_that_loads_it(tmp_path: Path):
 def test_a_table_without_the_columns_is_a_problem_that_names_them(tmp_path: Path):
     (tmp_path / "pets.csv").write_text("a,b\n1,2\n")
     findings = inspect(tmp_path / "pets.csv")
-    assert findings.proposal is None
+    assert not findings.proposals
     assert "pets.csv: no column 'text'; found a, b" in findings.problems[0]
 
 
@@ -231,7 +230,7 @@ def test_recordings_that_are_broken_silent_or_there_twice_are_told(tmp_path: Pat
 def test_what_is_no_usable_text(tmp_path: Path, content: bytes, message: str):
     (tmp_path / "text.txt").write_bytes(content)
     findings = inspect(tmp_path / "text.txt")
-    assert findings.proposal is None and message in findings.problems[0]
+    assert not findings.proposals and message in findings.problems[0]
 
 
 def test_what_cannot_be_read_at_all_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

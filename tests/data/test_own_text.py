@@ -42,7 +42,7 @@ def test_encode_refuses_foreign_characters():
 
 BROKEN = {
     "latin-1": ("caf\u00e9 ".encode("latin-1") * 50, "byte 0xe9 at offset 3"),
-    "empty": (b"", "empty"),
+    "empty": (b"", "there is no text in it"),
     "one character": (b"a" * 500, "only one character"),
     "too short": (b"abcdefgh" * 8, "validation has 6 characters"),
 }

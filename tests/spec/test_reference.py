@@ -55,6 +55,18 @@ BASES: list[dict[str, Any]] = [
         "task": {"type": "generation"},
         "data": {"source": "mnist5k"},
     },
+    {
+        "name": "demo",
+        "modality": {"inputs": ["image"], "outputs": ["label"]},
+        "task": {"type": "classification", "num_classes": 10},
+        "data": {"hub": {"name": "ylecun/mnist"}},
+    },
+    {
+        "name": "demo",
+        "modality": {"inputs": ["image", "text"], "outputs": ["embedding"]},
+        "task": {"type": "contrastive"},
+        "data": {"path": "mine.parquet"},
+    },
 ]
 
 

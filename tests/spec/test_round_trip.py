@@ -48,6 +48,10 @@ SPEC = st.fixed_dictionaries(
             mappings(
                 image_size=st.integers(4, 64), channels=st.sampled_from([1, 3]), test_fraction=st.floats(0.01, 0.3)
             ).map(lambda tree: tree | {"path": "my images/β.npz"}),
+            mappings(columns=mappings(image=TEXT.filter(bool), label=st.just("no"))).map(
+                lambda tree: tree | {"hub": {"name": "a/b.c", "revision": "010"}}
+            ),
+            st.just({"hub": "ylecun/mnist"}),
         ),
     },
     optional={

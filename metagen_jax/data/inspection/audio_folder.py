@@ -61,7 +61,7 @@ def inspect_audio_folder(path: Path) -> Findings:
         num_classes=len(counts),
         batch_size=min(32, max(1, sum(counts.values()) // 2)),
     )
-    return Findings(found, tuple(remarks), tuple(problems), proposal)
+    return Findings(found, tuple(remarks), tuple(problems), (proposal,))
 
 
 def _read(file: Path, name: str, split: str, label: str) -> _Recording:

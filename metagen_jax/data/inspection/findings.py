@@ -6,9 +6,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
+
+from metagen_jax.errors import DataError
+from metagen_jax.spec.tasks import arrow
 
 MOST_SHOWN = 20  # classes that are listed one by one
 UNBALANCED = 3.0  # times as many examples as the rarest class has
@@ -20,7 +24,7 @@ class Proposal:
     """The parts of a spec that the data decide.
 
     Attributes:
-      inputs, outputs, task: words of the spec language.
+      inputs, outputs, task: words of the spec language; several inputs are parted by spaces.
       family: a family that fits.
       metrics: of the evaluation.
       num_classes: None where nothing is classified.
@@ -39,6 +43,11 @@ class Proposal:
     constraints: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     batch_size: int = 64
 
+    @property
+    def title(self) -> str:
+        """What goes in and what comes out."""
+        return arrow(self.inputs.split(), [self.outputs])
+
     def spec_text(self, path: Path, folder: Path) -> str:
         """The whole spec as YAML.
 
@@ -49,7 +58,7 @@ class Proposal:
         classes = {} if self.num_classes is None else {"num_classes": self.num_classes}
         content = {
             "name": slug(path.stem),
-            "modality": {"inputs": [self.inputs], "outputs": [self.outputs]},
+            "modality": {"inputs": self.inputs.split(), "outputs": [self.outputs]},
             "task": {"type": self.task, **classes},
             "data": {"path": Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix(), **self.data},
             "constraints": {"parameter_budget": {"max": "250k"}, **self.constraints},
@@ -62,14 +71,21 @@ class Proposal:
         return comment + yaml.safe_dump(content, sort_keys=False, default_flow_style=None, allow_unicode=True)
 
 
-def image_proposal(num_classes: int, num_training: int, image_size: int | None) -> Proposal:
+def image_proposal(
+    num_classes: int, num_training: int, image_size: int | None, data: Mapping[str, Any] = MappingProxyType({})
+) -> Proposal:
     """A spec for labelled pictures, of which so many are for training; `image_size` None keeps the size they have."""
     return Proposal(
         *("image", "label", "classification", "vit", ("accuracy", "loss")),
         num_classes=num_classes,
-        data={} if image_size is None else {"image_size": image_size},
+        data=resized(image_size) | dict(data),
         batch_size=min(64, max(1, num_training // 2)),
     )
+
+
+def resized(image_size: int | None) -> dict[str, int]:
+    """The key of the section `data`; none where pictures keep their size."""
+    return {} if image_size is None else {"image_size": image_size}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,13 +96,25 @@ class Findings:
       found: in plain sentences.
       remarks: what may be wrong, or makes results look better than they are.
       problems: what a run would be refused for, each with its file.
-      proposal: None where nothing could be trained yet.
+      proposals: one for each task that the data go with; none where nothing could be trained yet.
     """
 
     found: tuple[str, ...]
     remarks: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
-    proposal: Proposal | None = None
+    proposals: tuple[Proposal, ...] = ()
+
+    def choose(self, task: str | None) -> tuple[Proposal, list[Proposal]]:
+        """The proposal for a task, the first one if none is named, and the others.
+
+        Raises:
+          DataError: there is none for this task.
+        """
+        chosen = next((each for each in self.proposals if task in (None, each.task)), None)
+        if chosen is None:
+            remedy = f"Write --task {' or '.join(each.task for each in self.proposals)}."
+            raise DataError(f"--task {task}: the data do not go with it\n  {remedy}")
+        return chosen, [each for each in self.proposals if each is not chosen]
 
 
 def slug(text: str) -> str:

@@ -13,9 +13,11 @@ def proposed_size(sizes: Counter[tuple[int, int]]) -> int | None:
     Examples:
       >>> proposed_size(Counter({(28, 28): 10})), proposed_size(Counter({(480, 640): 3, (50, 70): 1}))
       (None, 48)
+      >>> proposed_size(Counter({(31, 31): 10}))
+      28
     """
     ((height, width), _), *others = sizes.most_common()
-    if not others and height == width <= LARGEST:
+    if not others and height == width <= LARGEST and height % 2 == 0 and height >= SMALLEST:
         return None
     shortest = min(min(size) for size in sizes)
     return max(SMALLEST, min(LARGEST, shortest) // STEP * STEP)

@@ -1,16 +1,18 @@
-"""Texts with labels, in a folder with one folder for each class or in a table: every one is read."""
+"""Texts with labels, in a folder with one folder for each class: every one is read."""
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from metagen_jax.data.datasets import SPLITS
 from metagen_jax.data.inspection.duplicates import Example, duplicates
 from metagen_jax.data.inspection.findings import Findings, Proposal, balance, division
 from metagen_jax.data.sources.class_folders import list_splits, passed_over
+from metagen_jax.data.sources.labelled_texts import class_names_of
 from metagen_jax.data.sources.text_folder import TEXTS, read_example
-from metagen_jax.data.sources.text_table import read_rows
 from metagen_jax.errors import DataError
 
 SMALLEST_WINDOW, LARGEST_WINDOW = 16, 256
@@ -36,51 +38,68 @@ def inspect_text_folder(path: Path) -> Findings:
                 continue
             read.append((_example(str(file.relative_to(path)), split, label, text), text))
             notes += changes
-    return _findings(read, [*dict.fromkeys(notes), *passed_over(path, listed, TEXTS)], problems)
-
-
-def inspect_text_table(path: Path) -> Findings:
-    """Looks at the columns `text` and `label` of a CSV file."""
-    try:
-        rows, notes = read_rows(path)
-    except DataError as error:
-        return Findings((), problems=(str(error),))
-    read = [(_example(f"row {i}", "train", label, text), text) for i, (text, label) in enumerate(rows, start=1)]
-    return _findings(read, notes, [])
+    return labelled_texts(path, read, [*dict.fromkeys(notes), *passed_over(path, listed, TEXTS)], problems)
 
 
 def _example(name: str, split: str, label: str, text: str) -> Example:
     return Example(name, split, label, hashlib.sha256(text.encode()).hexdigest())
 
 
-def _findings(read: Sequence[Read], notes: Sequence[str], problems: Sequence[str]) -> Findings:
+def labelled_texts(
+    path: Path,
+    read: Sequence[Read],
+    notes: Sequence[str],
+    problems: Sequence[str],
+    data: Mapping[str, Any] = MappingProxyType({}),
+) -> Findings:
+    """What there is to say of texts with labels.
+
+    Args:
+      notes: on what was changed or passed over.
+      problems: with others, that could not be read.
+      data: keys of that section that it takes to read them.
+    """
     if not read:
         return Findings((), problems=tuple(problems))
+    if len(class_names := class_names_of(example.label for example, _ in read)) < 2:
+        only = f"{path}: one label only, '{class_names[0]}'\n  To classify, it takes two labels or more."
+        return Findings((), problems=(*problems, only))
     examples = [example for example, _ in read]
     lengths = sorted(len(text) for _, text in read)
     counts = Counter(example.label for example in examples if example.split == "train")
     classes, remarks = balance(dict(sorted(counts.items())))
-    window = _window(lengths)
+    window = window_for(lengths)
     found = (
         division((example.split for example in examples), "texts"),
-        f"texts of {lengths[0]:,} to {lengths[-1]:,} characters, half of them up to {lengths[len(lengths) // 2]:,}",
+        lengths_line(lengths),
         *classes,
         *notes,
     )
-    longer = sum(length > window for length in lengths)
-    if longer:
-        told = f"{longer} texts are longer than the proposed context_window of {window}"
-        remarks.append(f"{told}: only their beginning is read")
+    remarks += window_remarks(lengths, window)
     proposal = Proposal(
         *("text", "label", "classification", "encoder_transformer", ("accuracy", "loss")),
         num_classes=len(counts),
+        data=dict(data),
         constraints={"context_window": window},
         batch_size=min(32, max(1, sum(counts.values()) // 2)),
     )
-    return Findings(found, (*remarks, *duplicates(examples, "text", "texts")), tuple(problems), proposal)
+    return Findings(found, (*remarks, *duplicates(examples, "text", "texts")), tuple(problems), (proposal,))
 
 
-def _window(lengths: Sequence[int]) -> int:
+def lengths_line(lengths: Sequence[int]) -> str:
+    """A sentence about lengths in characters, which ascend."""
+    return f"texts of {lengths[0]:,} to {lengths[-1]:,} characters, half of them up to {lengths[len(lengths) // 2]:,}"
+
+
+def window_remarks(lengths: Sequence[int], window: int) -> list[str]:
+    """A remark on texts that a window cuts; none if it cuts none."""
+    longer = sum(length > window for length in lengths)
+    if not longer:
+        return []
+    return [f"{longer} texts are longer than the proposed context_window of {window}: only their beginning is read"]
+
+
+def window_for(lengths: Sequence[int]) -> int:
     """The smallest power of two that holds most texts in full, within bounds; `lengths` ascend."""
     wanted, window = lengths[int(COVERED * (len(lengths) - 1))], SMALLEST_WINDOW
     while window < min(wanted, LARGEST_WINDOW):

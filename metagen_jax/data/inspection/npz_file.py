@@ -32,4 +32,4 @@ def inspect_npz_file(path: Path) -> Findings:
     if image_size is not None and channels not in (1, 3, 4):
         problems.append(f"{path}: images of {channels} channels are {width} x {height} and cannot be resized")
     proposal = image_proposal(dataset.num_classes, len(dataset.train), image_size)
-    return Findings((images, *classes, *notes), tuple(remarks), tuple(problems), proposal)
+    return Findings((images, *classes, *notes), tuple(remarks), tuple(problems), (proposal,))

@@ -1,7 +1,10 @@
 """One text file."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from metagen_jax.data.inspection.findings import Findings, Proposal
 from metagen_jax.data.loading import shorten_vocabulary
@@ -19,14 +22,33 @@ def inspect_text_file(path: Path) -> Findings:
         text, notes = read_text(path)
     except DataError as error:
         return Findings((), problems=(str(error),))
+    return inspect_text(path, text, notes)
+
+
+def inspect_text(
+    path: Path,
+    text: str,
+    notes: Sequence[str],
+    problems: Sequence[str] = (),
+    data: Mapping[str, Any] = MappingProxyType({}),
+) -> Findings:
+    """What there is to say of one text.
+
+    Args:
+      notes: on what was changed or passed over.
+      problems: with parts that could not be read.
+      data: keys of that section that it takes to read it.
+    """
     window = min(WINDOW, int(HELD_OUT * len(text)) - 1)
     if window < SMALLEST_WINDOW:
         needed = int((SMALLEST_WINDOW + 1) / HELD_OUT)
-        return Findings((), problems=(f"{path}: {len(text):,} characters, at least {needed} are needed",))
+        short = f"{path}: {len(text):,} characters, at least {needed} are needed\n  Give a longer text."
+        return Findings((), problems=(*problems, short))
     counts = Counter(text)
     vocabulary = "".join(sorted(counts))
     if len(vocabulary) < 2:
-        return Findings((), problems=(f"{path}: only one character, {vocabulary!r}, again and again",))
+        one = f"{path}: only one character, {vocabulary!r}, again and again\n  Nothing can be learned."
+        return Findings((), problems=(*problems, one))
     found = (
         f"a text of {len(text):,} characters in {text.count(chr(10)) + 1:,} lines; a tenth each, from its end, will be "
         "held out for validation and test",
@@ -35,10 +57,11 @@ def inspect_text_file(path: Path) -> Findings:
     )
     proposal = Proposal(
         *("text", "text", "generation", "decoder_transformer", ("bits_per_character", "loss")),
+        data=dict(data),
         constraints={"context_window": window},
         batch_size=32,
     )
-    return Findings(found, tuple(_remarks(text, counts)), proposal=proposal)
+    return Findings(found, tuple(_remarks(text, counts)), tuple(problems), (proposal,))
 
 
 def _remarks(text: str, counts: Counter[str]) -> list[str]:

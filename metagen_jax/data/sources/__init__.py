@@ -7,6 +7,8 @@ from metagen_jax.data.sources.audio_folder import read_audio_folder
 from metagen_jax.data.sources.captioned_images import read_caption_table
 from metagen_jax.data.sources.embedded import read_embedded
 from metagen_jax.data.sources.image_folder import read_image_folder
+from metagen_jax.data.sources.image_table import read_image_table
+from metagen_jax.data.sources.line_table import read_line_table
 from metagen_jax.data.sources.npz_file import read_npz_file
 from metagen_jax.data.sources.request import DataRequest
 from metagen_jax.data.sources.text_file import read_text_file
@@ -20,7 +22,9 @@ SOURCES: dict[str, Callable[[DataRequest], Dataset]] = {
     "embedded": read_embedded,
     "npz": read_npz_file,
     "image_folder": read_image_folder,
+    "image_table": read_image_table,
     "text": read_text_file,
+    "line_table": read_line_table,
     "text_folder": read_text_folder,
     "text_table": read_text_table,
     "audio_folder": read_audio_folder,

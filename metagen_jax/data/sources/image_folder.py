@@ -25,11 +25,14 @@ def read_image_folder(request: DataRequest) -> ImageDataset:
     """
     divided = divide_files(request, PICTURES)
     channels, images = read_pictures(request, divided.files)
+    splits = {split: ImageSplit(np.stack(images[split]), divided.labels[split]) for split in SPLITS}
     return ImageDataset(
-        name=request.path.name,
-        class_names=divided.class_names,
+        request.path.name,
+        divided.class_names,
+        train=splits["train"],
+        validation=splits["validation"],
+        test=splits["test"],
         notes=(pixels.conversion_note(channels, request.image_size), *divided.notes),
-        **{split: ImageSplit(np.stack(images[split]), divided.labels[split]) for split in SPLITS},
     )
 
 

@@ -48,7 +48,14 @@ def read_npz_file(request: DataRequest) -> ImageDataset:
         splits[split] = ImageSplit(chosen, labels[origin][indices])
     check_same_shape(path, splits)
     # A note that holds for three splits is one note.
-    return ImageDataset(name=path.stem, class_names=class_names, notes=tuple(dict.fromkeys(notes)), **splits)
+    return ImageDataset(
+        path.stem,
+        class_names,
+        train=splits["train"],
+        validation=splits["validation"],
+        test=splits["test"],
+        notes=tuple(dict.fromkeys(notes)),
+    )
 
 
 def load_arrays(path: Path) -> dict[str, np.ndarray]:

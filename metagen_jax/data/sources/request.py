@@ -1,7 +1,10 @@
 """What a source is asked for."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
+
+from metagen_jax.spec import Hub
 
 
 @dataclasses.dataclass(frozen=True)
@@ -9,7 +12,9 @@ class DataRequest:
     """The part of a spec that decides how data are read.
 
     Attributes:
-      path: the file or folder; for embedded data, the name of the set.
+      path: the file or folder; for embedded data, the name of the set; for data of the hub, owner and name.
+      hub: which data set of the Hugging Face Hub is read; None: `path` is.
+      columns: what columns of tables are called, by what they hold, where that differs.
       image_size: side of the square to which images and frames are resized; None keeps the size that they have.
       channels: 1 for gray, 3 for RGB, 4 for RGBA; None keeps what the images have.
       sample_rate: of recordings, in samples a second; None takes one that suits all of them.
@@ -22,6 +27,8 @@ class DataRequest:
     """
 
     path: Path
+    hub: Hub | None = None
+    columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
     image_size: int | None = None
     channels: int | None = None
     sample_rate: int | None = None

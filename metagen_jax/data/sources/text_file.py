@@ -1,9 +1,10 @@
 """One plain text file, read as characters."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from metagen_jax.data.characters import encode, find_vocabulary
-from metagen_jax.data.datasets import TextDataset
+from metagen_jax.data.datasets import HubOrigin, TextDataset
 from metagen_jax.data.sources.request import DataRequest
 from metagen_jax.errors import DataError
 
@@ -11,26 +12,42 @@ from metagen_jax.errors import DataError
 def read_text_file(request: DataRequest) -> TextDataset:
     """Reads UTF-8; the beginning is for training, then comes validation, and the end is the test."""
     text, notes = read_text(request.path)
-    if not text:
-        raise DataError(f"{request.path}: the file is empty")
+    return divided(request, {"train": text}, notes)
+
+
+def divided(
+    request: DataRequest, given: Mapping[str, str], notes: Sequence[str], origin: HubOrigin | None = None
+) -> TextDataset:
+    """A dataset of the user's own text; splits that are not given are cut off the end of "train".
+
+    Raises:
+      DataError: there is no text, or nothing to be learnt of it.
+    """
+    text = "".join(given.values())
+    if not given["train"]:
+        raise DataError(f"{request.path}: there is no text in it\n  Write some, or name another file.")
     vocabulary = find_vocabulary(text)
     if len(vocabulary) < 2:
         raise DataError(
             f"{request.path}: only one character, {vocabulary!r}, again and again\n  Nothing can be learned."
         )
     if len(vocabulary) > 2**16:
-        raise DataError(f"{request.path}: {len(vocabulary):,} different characters, at most 65,536 are possible")
-    tokens = encode(text, vocabulary)
-    end_of_test = len(tokens)
-    end_of_validation = end_of_test - round(end_of_test * request.test_fraction)
-    end_of_train = end_of_validation - round(end_of_test * request.validation_fraction)
+        found = f"{len(vocabulary):,} different characters, at most 65,536 are possible"
+        raise DataError(f"{request.path}: {found}\n  Is it a text? If so, shorten it.")
+    tokens = {split: encode(part, vocabulary) for split, part in given.items()}
+    train = tokens["train"]
+    end_of_validation = len(train) - (0 if "test" in given else round(len(train) * request.test_fraction))
+    held_out = 0 if "validation" in given else round(len(train) * request.validation_fraction)
+    end_of_train = end_of_validation - held_out
+    cut = ["split by position: the beginning is for training, the end is the test"] if end_of_train < len(train) else []
     return TextDataset(
         name=request.path.stem,
         vocabulary=vocabulary,
-        train=tokens[: min(end_of_train, request.max_examples or end_of_train)],
-        validation=tokens[end_of_train:end_of_validation],
-        test=tokens[end_of_validation:],
-        notes=(*notes, "split by position: the beginning is for training, the end is the test"),
+        train=train[: min(end_of_train, request.max_examples or end_of_train)],
+        validation=tokens.get("validation", train[end_of_train:end_of_validation]),
+        test=tokens.get("test", train[end_of_validation:]),
+        notes=(*notes, *cut),
+        origin=origin,
     )
 
 
