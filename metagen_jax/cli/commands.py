@@ -3,11 +3,12 @@
 import dataclasses
 import enum
 import json
+import os
 import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -64,6 +65,14 @@ SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Replace a value of the spec; may be repeated.")
 ]
 SeedOption = Annotated[int | None, typer.Option(help="Same as --set reproducibility.seed=K.", show_default=False)]
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        help="Your own data in the place of the spec's whole section `data`, whose other keys --set can give again.",
+        show_default=False,
+    ),
+]
 FreshOption = Annotated[bool, typer.Option("--fresh", help="Replace a finished run in the same folder.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Print the result and nothing else.")]
 LimitOption = Annotated[
@@ -115,6 +124,7 @@ def about() -> None:
 @app.command()
 def automl(
     spec: SpecOption,
+    data: DataOption = None,
     out: OutOption = None,
     search_budget: Annotated[
         int | None, typer.Option(help="Candidates trained; same as --set search.budget=N.", show_default=False)
@@ -158,7 +168,8 @@ def automl(
         "search.strategy": strategy,
         "reproducibility.seed": seed,
     }
-    overrides = [f"{path}={value}" for path, value in shorthand.items() if value is not None] + (set_ or [])
+    overrides = [f"{path}={value}" for path, value in shorthand.items() if value is not None]
+    overrides = [*_own_data(data, spec), *overrides, *(set_ or [])]
     call = Call(spec, tuple(overrides), host_devices, time_limit, plan, train_prototypes)
     cluster = cluster_of(coordinator, num_processes, process_id)
     _build(call, Means(out, fresh, quiet, workers, disk_limit, cluster, _memory(memory, no_memory)))
@@ -167,6 +178,7 @@ def automl(
 @app.command()
 def synth(
     spec: Annotated[Path, typer.Argument(help="The YAML file that says what to build.", show_default=False)],
+    data: DataOption = None,
     out: OutOption = None,
     seed: SeedOption = None,
     time_limit: LimitOption = None,
@@ -185,6 +197,7 @@ def synth(
 ) -> None:
     """Train one good architecture, the largest within the limits, without a search; leave its Flax project."""
     overrides = [*([f"reproducibility.seed={seed}"] if seed is not None else []), *(set_ or [])]
+    overrides = [*_own_data(data, spec), *overrides]
     cluster = cluster_of(coordinator, num_processes, process_id)
     call = Call(spec, tuple(overrides), host_devices, time_limit, plan, search=False)
     _build(call, Means(out, fresh, quiet, workers, disk_limit, cluster, _memory(memory, no_memory)))
@@ -318,10 +331,7 @@ def inspect_data(
         raise OutputError(f"{out} is there already\n  Name another file, or remove this one.")
     findings = inspect(path)
     for word, lines in (("found", findings.found), ("note", findings.remarks), ("problem", findings.problems)):
-        for line in lines[:MOST_LINES]:
-            print(f"{word:<8} {line}")
-        if len(lines) > MOST_LINES:
-            print(f"{word:<8} ... and {len(lines) - MOST_LINES:,} more")
+        _print_findings(word, lines)
     if findings.proposals:
         proposal, others = findings.choose(task)
         for other in others:
@@ -334,6 +344,17 @@ def inspect_data(
             print(f"spec     {out}")
     if findings.problems:
         raise typer.Exit(1)
+
+
+def _print_findings(word: str, lines: Sequence[str]) -> None:
+    """Prints what was found; a remedy that several lines in a row have is printed once, below the last of them."""
+    shown = [line.partition("\n") for line in lines[:MOST_LINES]]
+    for number, (told, _, remedy) in enumerate(shown, start=1):
+        print(f"{word:<8} {told}")
+        if remedy and (number == len(shown) or remedy != shown[number][2]):
+            print(remedy)
+    if len(lines) > MOST_LINES:
+        print(f"{word:<8} ... and {len(lines) - MOST_LINES:,} more")
 
 
 @app.command()
@@ -530,6 +551,14 @@ def _run(
     if means.memory is not None:
         _remember(means.memory, prepared, run)
     return run
+
+
+def _own_data(data: Path | None, spec: Path) -> list[str]:
+    """The override that reads data of the user's own, named from here and written from the folder of the spec."""
+    if data is None:
+        return []
+    path = Path(os.path.relpath(data, spec.parent)).as_posix()
+    return [f"data={{path: {json.dumps(path, ensure_ascii=False)}}}"]
 
 
 def _memory(file: Path | None, none: bool) -> Path | None:

@@ -12,8 +12,8 @@ from metagen_jax.data.inspection import inspect, kind_of
 from metagen_jax.data.waves import write_wave
 from metagen_jax.errors import DataError
 from metagen_jax.spec import load_spec
-from metagen_jax.synth.choices import check_choices
-from metagen_jax.synth.modalities import modality_of
+from metagen_jax.synth.choices import check_choices, choose_family
+from metagen_jax.synth.modalities import lengths_of, modality_of
 
 RNG = np.random.default_rng(0)
 
@@ -33,15 +33,22 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "pets"
 
 
-def proposed(path: Path, tmp_path: Path):
-    """The proposed spec, written, read again and checked as before a run; and the data that it loads."""
-    proposal, *_ = inspect(path).proposals
+def proposed(path: Path, tmp_path: Path, task: str | None = None):
+    """The proposed spec, written, read again and checked as before a run; and the data that it loads.
+
+    Every dimension of its search space has values: there are networks that take data of these sizes.
+    """
+    proposal, _ = inspect(path).choose(task)
     file = tmp_path / "proposed" / "spec.yaml"
-    file.parent.mkdir()
+    file.parent.mkdir(exist_ok=True)
     file.write_text(proposal.spec_text(path, file.parent))
     spec = load_spec(file)
-    check_choices(spec, modality_of(spec))
-    return spec, load_dataset(spec)
+    modality = modality_of(spec)
+    check_choices(spec, modality)
+    dataset = load_dataset(spec)
+    lengths = lengths_of(modality.fixed_fields(spec, dataset))
+    assert all(dimension.values for dimension in modality.dimensions(choose_family(spec, modality), spec, lengths))
+    return spec, dataset
 
 
 def test_a_good_folder_has_counts_and_a_spec_that_loads_it(folder: Path, tmp_path: Path):
@@ -219,12 +226,148 @@ def test_recordings_that_are_broken_silent_or_there_twice_are_told(tmp_path: Pat
         kind_of(cut)
 
 
+def clips(folder: Path, num_frames: int = 5, size: tuple[int, int] = (12, 12)) -> Path:
+    for name in ("left", "right"):
+        for number in range(4):
+            for frame in range(num_frames):
+                picture(folder / name / f"{number}" / f"{frame}.png", size)
+    return folder
+
+
+def test_a_folder_of_clips_is_told_from_one_of_pictures_and_has_a_spec_that_loads_it(tmp_path: Path):
+    folder = clips(tmp_path / "moves", 10, (13, 13))
+    assert kind_of(folder) == "video_folder"
+    findings = inspect(folder)
+    assert not findings.problems
+    assert "8 clips, not divided" in findings.found[0]
+    assert findings.found[1] == "10 frames each, all gray, 13 x 13"
+    assert "2 classes: left 4, right 4" in findings.found
+    spec, dataset = proposed(folder, tmp_path)
+    assert (spec.name, spec.task.num_classes, dataset.num_frames, dataset.image_shape) == ("moves", 2, 8, (12, 12, 1))
+
+
+def test_clips_in_splits_are_told_too_and_pictures_deeper_than_their_class_are_pictures(tmp_path: Path):
+    clips(tmp_path / "set" / "train")
+    clips(tmp_path / "set" / "test")
+    assert kind_of(tmp_path / "set") == "video_folder"
+    for number in range(4):
+        picture(tmp_path / "deep" / "cat" / f"of {number}" / "only.png")
+        picture(tmp_path / "deep" / "dog" / f"{number}.png")
+    assert kind_of(tmp_path / "deep") == "image_folder"
+
+
+def test_clips_that_are_broken_or_there_twice_are_told(tmp_path: Path):
+    folder = clips(tmp_path / "moves")
+    for frame in range(5):
+        copy = (folder / "left" / "0" / f"{frame}.png").read_bytes()
+        (folder / "right" / "0" / f"{frame}.png").write_bytes(copy)
+    (folder / "left" / "1" / "2.png").write_bytes(picture(folder / "left" / "1" / "2.png")[:60])
+    picture(folder / "left" / "9" / "0.png")
+    (folder / "right" / "8").mkdir()
+    findings = inspect(folder)
+    broken, short, empty = findings.problems
+    assert "left/1/2.png: cannot be read as a picture" in broken and "left/9: 1 frame, of 2 at least" in short
+    assert "right/8: no frames in it" in empty
+    assert "the same clip in two classes: 1 times, such as left/0 and right/0" in findings.remarks
+
+
+def pairs(tmp_path: Path, header: str = "image,text", last: str = "") -> Path:
+    """A table of ten pictures; `last` is one more row."""
+    rows = [f"pictures/{number}.png,what number {number} shows" for number in range(10)]
+    for number in range(10):
+        picture(tmp_path / "pictures" / f"{number}.png")
+    (tmp_path / "own.csv").write_text("\n".join([header, *rows, *([last] if last else [])]))
+    return tmp_path / "own.csv"
+
+
+@pytest.mark.parametrize("header", ["image,text", "file_name,Caption"])
+def test_a_table_of_pictures_and_texts_has_two_specs_that_load_it(tmp_path: Path, header: str):
+    table = pairs(tmp_path, header)
+    findings = inspect(table)
+    assert not findings.problems
+    assert findings.found[:2] == (
+        "10 texts of 10 pictures; a tenth of these each will be held out for validation and test",
+        "all gray, 12 x 12",
+    )
+    spec, dataset = proposed(table, tmp_path)
+    assert spec.modality.outputs == ("embedding",) and len(dataset.train) == 8
+    spec, again = proposed(table, tmp_path, "captioning")
+    assert spec.modality.outputs == ("text",) and (again.train.tokens == dataset.train.tokens).all()
+
+
+def test_the_other_spec_is_named_and_printed_when_it_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    table = pairs(tmp_path)
+    assert main(["inspect-data", str(table)]) == 0
+    shown = capsys.readouterr().out
+    assert "the data also go with image -> text: add --task captioning" in shown and "dual_encoder" in shown
+    assert main(["inspect-data", str(table), "--task", "captioning"]) == 0
+    assert "captioner" in capsys.readouterr().out
+    assert main(["inspect-data", str(table), "--task", "reconstruction"]) == 2
+    assert "Write --task contrastive or captioning" in capsys.readouterr().err
+
+
+def test_every_row_that_cannot_be_used_is_named_and_its_remedy_printed_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    rows = ["none.png,a", "no.png,b", "pictures/1.png,", "pictures/2.png,a, with a comma", "own.csv,a table"]
+    table = pairs(tmp_path, last="\n".join(rows))
+    assert main(["inspect-data", str(table)]) == 1
+    shown = capsys.readouterr().out
+    for line, problem in zip(
+        (12, 13, 14, 15, 16),
+        ("there is no file 'none.png'", "there is no file 'no.png'", "no text", "more cells than", "cannot be read"),
+        strict=True,
+    ):
+        assert any(f"own.csv, line {line}: " in told and problem in told for told in shown.splitlines()), problem
+    assert shown.count("Paths are relative to the folder of the table") == 1
+    assert "Put a text that has commas in quotes." in shown
+
+
+def test_tables_of_pictures_with_labels_and_of_texts_alone(tmp_path: Path):
+    pairs(tmp_path)
+    rows = [f"pictures/{number}.png,{'ab'[number % 2]}" for number in range(10)]
+    (tmp_path / "labels.csv").write_text("\n".join(["image,label", *rows]))
+    assert "2 classes: a 5, b 5" in inspect(tmp_path / "labels.csv").found
+    _, dataset = proposed(tmp_path / "labels.csv", tmp_path)
+    assert dataset.class_names == ("a", "b")
+    (tmp_path / "labels.csv").write_text("\n".join(["image,label", *rows[::2]]))
+    assert "one label only, 'a'" in inspect(tmp_path / "labels.csv").problems[0]
+    (tmp_path / "lines.csv").write_text("text\n" + "the cat sat on the mat\n" * 20)
+    assert "a text of 460 characters" in inspect(tmp_path / "lines.csv").found[0]
+    proposed(tmp_path / "lines.csv", tmp_path)
+
+
+def test_too_few_examples_to_hold_some_out_are_a_problem(tmp_path: Path):
+    for name in ("cat", "dog"):
+        for number in range(2):
+            picture(tmp_path / "few" / name / f"{number}.png")
+    (problem,) = inspect(tmp_path / "few").problems
+    assert "few: no pictures are left for validation and test\n  Add pictures" in problem
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"), [("a.zip", "Unpack it"), ("a.pkl", "Nothing is unpickled"), ("a.mp4", "ffmpeg")]
+)
+def test_files_of_other_kinds_are_told_what_to_do_with(tmp_path: Path, name: str, remedy: str):
+    (tmp_path / name).write_bytes(b"\x80\x04")
+    with pytest.raises(DataError, match=rf"{name}: files of this kind are not read\n  .*{remedy}"):
+        inspect(tmp_path / name)
+
+
+def test_a_text_with_another_ending_has_a_spec_that_says_what_it_is(tmp_path: Path):
+    (tmp_path / "book.tex").write_text("the cat sat on the mat\n" * 40)
+    spec, _ = proposed(tmp_path / "book.tex", tmp_path)
+    assert spec.data.format == "text"
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"too short", "at least 90 are needed"),
         ("gr\xfc\xdfe".encode("latin-1"), "not UTF-8"),
         (b"a" * 200, "only one"),
+        ("the cat sat".encode("utf-16"), "iconv -f UTF-16 -t UTF-8"),
+        ("the cat sat".encode("utf-16-le"), "a NUL character at offset 1"),
     ],
 )
 def test_what_is_no_usable_text(tmp_path: Path, content: bytes, message: str):

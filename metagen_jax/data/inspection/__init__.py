@@ -31,6 +31,17 @@ INSPECTORS: dict[str, Callable[[Path], Findings]] = {
 # By what is in them, in this order: notes may lie beside pictures and recordings.
 FOLDERS: dict[str, FileKind] = {"image_folder": PICTURES, "audio_folder": WAVES, "text_folder": TEXTS}
 SUFFIXES = {".npz": "npz", ".csv": "table", ".parquet": "table"}  # of files; any other is a text
+_FRAMES = "Make a folder of pictures of each: ffmpeg -i IN -vf fps=8 FOLDER/frame%04d.png."
+_SOUND = "Save sound as WAV files of whole numbers (PCM): ffmpeg -i IN -c:a pcm_s16le OUT.wav."
+_ROWS = "Save it as a table, .csv or .parquet, with columns image, text or label."
+OTHER_FILES = (  # and what to do with them
+    dict.fromkeys((".mp4", ".mov", ".avi", ".mkv", ".webm"), _FRAMES)
+    | dict.fromkeys((".mp3", ".flac", ".ogg", ".m4a", ".aac"), _SOUND)
+    | dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".7z"), "Unpack it, and name the folder.")
+    | dict.fromkeys((".xlsx", ".xls", ".json", ".jsonl", ".tsv", ".arrow"), _ROWS)
+    | dict.fromkeys((".pkl", ".pickle", ".pt", ".pth"), "Nothing is unpickled: save arrays with numpy.savez.")
+    | {".npy": "Save images and labels as arrays of one .npz with numpy.savez."}
+)
 
 __all__ = ["INSPECTORS", "Findings", "Proposal", "inspect", "kind_of"]
 
@@ -53,8 +64,10 @@ def kind_of(path: Path) -> str:
     if path.is_dir():
         return _kind_of_folder(path)
     if not path.exists():
-        raise DataError(f"{path}: no such file or folder")
+        raise DataError(f"{path}: no such file or folder\n  Name one that is there.")
     suffix = path.suffix.lower()
+    if suffix in OTHER_FILES:
+        raise DataError(f"{path}: files of this kind are not read\n  {OTHER_FILES[suffix]}")
     if suffix in PICTURES.suffixes:
         raise DataError(
             f"{path}: a single picture\n  Put pictures into one folder for each class, and name their parent."
@@ -69,7 +82,7 @@ def kind_of(path: Path) -> str:
 def _kind_of_folder(folder: Path) -> str:
     files = [path for path in folder.rglob("*") if path.is_file() and not is_hidden(path, folder)]
     if not files:
-        raise DataError(f"{folder}: no files in it")
+        raise DataError(f"{folder}: no files in it\n  Put some there, in a folder for each class.")
     if _holds_clips(folder, [path for path in files if PICTURES.includes(path, folder)]):
         return "video_folder"
     for name, kind in FOLDERS.items():
@@ -77,7 +90,10 @@ def _kind_of_folder(folder: Path) -> str:
             return name
     endings = Counter(path.suffix.lower() for path in files)
     found = ", ".join(f"{count} {ending}" for ending, count in endings.most_common(5))
-    remedy = "A folder has to hold pictures, WAV files or text files; a table is one .csv or .parquet file, arrays are one .npz."
+    known = (OTHER_FILES[ending] for ending, _ in endings.most_common() if ending in OTHER_FILES)
+    remedy = next(
+        known, "A folder has to hold pictures, WAV files or text files; a table is one .csv or .parquet file."
+    )
     raise DataError(f"{folder}: nothing in it that can be trained on ({found})\n  {remedy}")
 
 

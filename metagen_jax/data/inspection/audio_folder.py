@@ -11,7 +11,7 @@ import numpy as np
 from metagen_jax.data import waves
 from metagen_jax.data.datasets import SPLITS
 from metagen_jax.data.inspection.duplicates import Example, duplicates
-from metagen_jax.data.inspection.findings import Findings, Proposal, balance, division
+from metagen_jax.data.inspection.findings import Findings, Proposal, balance, division, held_out
 from metagen_jax.data.sources.audio_folder import WAVES, conversion_notes, proposed_rate, proposed_seconds
 from metagen_jax.data.sources.class_folders import list_splits, passed_over
 from metagen_jax.errors import DataError
@@ -38,7 +38,7 @@ def inspect_audio_folder(path: Path) -> Findings:
             try:
                 recordings.append(_read(file, str(file.relative_to(path)), split, label))
             except DataError as error:
-                problems.append(str(error).splitlines()[0])
+                problems.append(str(error))
     if not recordings:
         return Findings((), problems=tuple(problems))
     heads = [recording.head for recording in recordings]
@@ -55,6 +55,7 @@ def inspect_audio_folder(path: Path) -> Findings:
     silent = [each.example.name for each in recordings if each.is_silent]
     if silent:
         remarks.append(f"nothing but silence: {len(silent)} recordings, such as {silent[0]}")
+    problems += held_out(path, counts.elements(), (each.example.split for each in recordings), "recordings")
     remarks += duplicates((each.example for each in recordings), "recording", "recordings")
     proposal = Proposal(
         *("audio", "label", "classification", "spectrogram_transformer", ("accuracy", "loss")),

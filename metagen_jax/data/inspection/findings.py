@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from metagen_jax.data.datasets import SPLITS
 from metagen_jax.errors import DataError
 from metagen_jax.spec.tasks import arrow
 
@@ -139,6 +140,21 @@ def division(splits: Iterable[str], many: str) -> str:
     if len(counts) == 1:
         return f"{counts.total():,} {many}, not divided: a tenth each will be held out for validation and test"
     return f"{many}: " + ", ".join(f"{split} {count:,}" for split, count in counts.items())
+
+
+def held_out(path: Path, labels: Iterable[str], splits: Iterable[str], many: str) -> list[str]:
+    """What a run would be refused for where nothing is left for validation or the test.
+
+    Args:
+      labels: of the training examples; a class of three or more leaves one for each.
+      splits: that the data come divided into.
+      many: what examples are called.
+    """
+    counts, given = Counter(labels), {"train", *splits}
+    missing = [split for split in SPLITS if split not in given]
+    if not missing or any(count >= 3 for count in counts.values()):
+        return []
+    return [f"{path}: no {many} are left for {' and '.join(missing)}\n  Add {many}: three of a class at least."]
 
 
 def balance(counts: Mapping[str, int]) -> tuple[list[str], list[str]]:

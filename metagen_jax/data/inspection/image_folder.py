@@ -8,7 +8,7 @@ from typing import Any
 
 from metagen_jax.data.datasets import SPLITS
 from metagen_jax.data.inspection.duplicates import Example, duplicates
-from metagen_jax.data.inspection.findings import Findings, balance, division, image_proposal
+from metagen_jax.data.inspection.findings import Findings, balance, division, held_out, image_proposal
 from metagen_jax.data.inspection.image_shape import proposed_size
 from metagen_jax.data.inspection.pictures import Seen, look_at, sizes_line, sizes_of
 from metagen_jax.data.sources.class_folders import list_splits, passed_over
@@ -30,11 +30,12 @@ def inspect_image_folder(path: Path) -> Findings:
                 seen = look_at(file)
                 pictures.append((Example(str(file.relative_to(path)), split, label, seen.digest), seen))
             except DataError as error:
-                problems.append(str(error).splitlines()[0])
-    return labelled_pictures(pictures, passed_over(path, listed, PICTURES), problems)
+                problems.append(str(error))
+    return labelled_pictures(path, pictures, passed_over(path, listed, PICTURES), problems)
 
 
 def labelled_pictures(
+    path: Path,
     pictures: Sequence[tuple[Example, Seen]],
     notes: Sequence[str],
     problems: Sequence[str],
@@ -54,5 +55,6 @@ def labelled_pictures(
     classes, remarks = balance(dict(sorted(counts.items())))
     found = (division((each.split for each in examples), "pictures"), sizes_line(seen), *classes, *notes)
     remarks += duplicates(examples, "picture", "pictures")
+    refused = (*problems, *held_out(path, counts.elements(), (each.split for each in examples), "pictures"))
     proposal = image_proposal(len(counts), counts.total(), proposed_size(sizes_of(seen)), data)
-    return Findings(found, tuple(remarks), tuple(problems), (proposal,))
+    return Findings(found, tuple(remarks), refused, (proposal,))

@@ -9,7 +9,7 @@ from typing import Any
 
 from metagen_jax.data.datasets import SPLITS
 from metagen_jax.data.inspection.duplicates import Example, duplicates
-from metagen_jax.data.inspection.findings import Findings, Proposal, balance, division
+from metagen_jax.data.inspection.findings import Findings, Proposal, balance, division, held_out
 from metagen_jax.data.sources.class_folders import list_splits, passed_over
 from metagen_jax.data.sources.labelled_texts import class_names_of
 from metagen_jax.data.sources.text_folder import TEXTS, read_example
@@ -34,7 +34,7 @@ def inspect_text_folder(path: Path) -> Findings:
             try:
                 text, changes = read_example(file)
             except DataError as error:
-                problems.append(str(error).splitlines()[0])
+                problems.append(str(error))
                 continue
             read.append((_example(str(file.relative_to(path)), split, label, text), text))
             notes += changes
@@ -76,6 +76,7 @@ def labelled_texts(
         *notes,
     )
     remarks += window_remarks(lengths, window)
+    refused = (*problems, *held_out(path, counts.elements(), (example.split for example in examples), "texts"))
     proposal = Proposal(
         *("text", "label", "classification", "encoder_transformer", ("accuracy", "loss")),
         num_classes=len(counts),
@@ -83,7 +84,7 @@ def labelled_texts(
         constraints={"context_window": window},
         batch_size=min(32, max(1, sum(counts.values()) // 2)),
     )
-    return Findings(found, (*remarks, *duplicates(examples, "text", "texts")), tuple(problems), (proposal,))
+    return Findings(found, (*remarks, *duplicates(examples, "text", "texts")), refused, (proposal,))
 
 
 def lengths_line(lengths: Sequence[int]) -> str:

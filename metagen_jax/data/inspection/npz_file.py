@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from metagen_jax.data.datasets import SPLITS
 from metagen_jax.data.inspection.findings import Findings, balance, image_proposal
 from metagen_jax.data.inspection.image_shape import proposed_size
 from metagen_jax.data.loading import describe
@@ -24,12 +23,12 @@ def inspect_npz_file(path: Path) -> Findings:
     problems = []
     if dataset.num_classes < 2:
         problems.append(f"{path}: one class only\n  To classify, it takes two or more.")
-    problems += [f"{path}: no images for {split}" for split in SPLITS if not len(getattr(dataset, split))]
     classes, remarks = balance(dict(zip(dataset.class_names, counts.tolist(), strict=True)))
     images, _, *notes = describe(dataset)
     height, width, channels = dataset.image_shape
     image_size = proposed_size(Counter({(height, width): 1}))
     if image_size is not None and channels not in (1, 3, 4):
-        problems.append(f"{path}: images of {channels} channels are {width} x {height} and cannot be resized")
+        told = f"{path}: images of {channels} channels are {width} x {height} and cannot be resized"
+        problems.append(f"{told}\n  Save gray or RGB images, or square ones of an even size.")
     proposal = image_proposal(dataset.num_classes, len(dataset.train), image_size)
     return Findings((images, *classes, *notes), tuple(remarks), tuple(problems), (proposal,))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from metagen_jax.data.inspection.duplicates import Example
-from metagen_jax.data.inspection.findings import Findings, Proposal, resized
+from metagen_jax.data.inspection.findings import Findings, Proposal, held_out, resized
 from metagen_jax.data.inspection.image_folder import labelled_pictures
 from metagen_jax.data.inspection.image_shape import proposed_size
 from metagen_jax.data.inspection.labelled_texts import labelled_texts, lengths_line, window_for, window_remarks
@@ -36,7 +36,7 @@ def inspect_table(path: Path) -> Findings:
         given = read_table(DataRequest(path, columns=columns), roles, errors)
     except DataError as error:
         return Findings((), problems=(str(error),))
-    problems = [str(error).splitlines()[0] for error in errors]
+    problems = [str(error) for error in errors]
     return _INSPECTORS[kind](path, given, problems, {"columns": columns} if columns else {})
 
 
@@ -75,7 +75,7 @@ def _inspect_images(path: Path, given: Given, problems: list[str], data: Mapping
         only = seen[0][0].label
         problems.append(f"{path}: one label only, '{only}'\n  To classify, it takes two labels or more.")
         return Findings((), problems=tuple(problems))
-    return labelled_pictures(pictures, given.notes, problems, data)
+    return labelled_pictures(path, pictures, given.notes, problems, data)
 
 
 def _inspect_captions(path: Path, given: Given, problems: list[str], data: Mapping[str, Any]) -> Findings:
@@ -93,6 +93,7 @@ def _inspect_captions(path: Path, given: Given, problems: list[str], data: Mappi
         *given.notes,
     )
     remarks = window_remarks(lengths, window)
+    problems += held_out(path, ["picture"] * len(pictures), (), "pictures")
     if len(pictures) < FEW:
         remarks.append(f"fewer than {FEW} pictures, too few to learn from")
     repeated = len(texts) - len(set(texts))
@@ -121,7 +122,7 @@ def _seen(path: Path, rows: Sequence[Row], problems: list[str]) -> list[tuple[Ro
         try:
             seen.append((row, of_row(path, row, lambda picture: look_at(picture.file, picture.content))))
         except DataError as error:
-            problems.append(str(error).splitlines()[0])
+            problems.append(str(error))
     return seen
 
 

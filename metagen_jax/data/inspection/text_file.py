@@ -10,6 +10,7 @@ from metagen_jax.data.inspection.findings import Findings, Proposal
 from metagen_jax.data.loading import shorten_vocabulary
 from metagen_jax.data.sources.text_file import read_text
 from metagen_jax.errors import DataError
+from metagen_jax.spec.tasks import FORMATS_OF_SUFFIX
 
 WINDOW, SMALLEST_WINDOW = 64, 8
 HELD_OUT = 0.1  # for validation, and as much for the test
@@ -22,7 +23,8 @@ def inspect_text_file(path: Path) -> Findings:
         text, notes = read_text(path)
     except DataError as error:
         return Findings((), problems=(str(error),))
-    return inspect_text(path, text, notes)
+    known = path.suffix.lower() in FORMATS_OF_SUFFIX
+    return inspect_text(path, text, notes, data={} if known else {"format": "text"})
 
 
 def inspect_text(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from metagen_jax.data.datasets import SPLITS
 from metagen_jax.data.inspection.duplicates import Example, duplicates
-from metagen_jax.data.inspection.findings import Findings, Proposal, balance, division, resized
+from metagen_jax.data.inspection.findings import Findings, Proposal, balance, division, held_out, resized
 from metagen_jax.data.inspection.image_shape import proposed_size
 from metagen_jax.data.inspection.pictures import Seen, look_at, sizes_line, sizes_of
 from metagen_jax.data.sources.class_folders import list_splits, passed_over
@@ -30,7 +30,7 @@ def inspect_video_folder(path: Path) -> Findings:
             try:
                 frames = _read(folder)
             except DataError as error:
-                problems.append(str(error).splitlines()[0])
+                problems.append(str(error))
                 continue
             digest = hashlib.sha256("".join(frame.digest for frame in frames).encode()).hexdigest()
             clips.append((Example(str(folder.relative_to(path)), split, label, digest), frames))
@@ -48,6 +48,7 @@ def inspect_video_folder(path: Path) -> Findings:
         *passed_over(path, listed, CLIPS),
     )
     remarks += duplicates(examples, "clip", "clips")
+    problems += held_out(path, counts.elements(), (example.split for example in examples), "clips")
     proposal = Proposal(
         *("video", "label", "classification", "video_transformer", ("accuracy", "loss")),
         num_classes=len(counts),

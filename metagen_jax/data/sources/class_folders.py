@@ -166,4 +166,5 @@ def _check_classes(root: Path, listed: dict[str, Listed]) -> None:
     for split, files in listed.items():
         for path, name in files:
             if name not in class_names:
-                raise DataError(f"{path.parent}: class '{name}' of {split} is not among the training classes")
+                problem = f"class '{name}' of {split} is not among the training classes"
+                raise DataError(f"{path.parent}: {problem}\n  Add it to train/, or remove the folder.")

@@ -2,6 +2,7 @@
 
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -63,13 +64,25 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise DataError(f"{path}: no such file\n  data.path has to name an .npz file.")
     try:
-        archive = np.load(path, allow_pickle=False)
-        if isinstance(archive, np.ndarray):
-            raise DataError(f"{path}: one array, not an .npz archive\n  Write it with numpy.savez.")
-        with archive:
-            return {name: archive[name] for name in archive.files}
+        with path.open("rb") as file:
+            if file.read(len(np.lib.format.MAGIC_PREFIX)) == np.lib.format.MAGIC_PREFIX:
+                raise DataError(f"{path}: one array, not an .npz archive\n  Write it with numpy.savez.")
+        with zipfile.ZipFile(path):  # before numpy tries whether it is a pickle
+            pass
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: _array(path, archive, name) for name in archive.files}
     except BROKEN as error:
         raise DataError(f"{path}: cannot be read as .npz ({error})\n  Write it again with numpy.savez.") from error
+
+
+def _array(path: Path, archive: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    try:
+        return archive[name]
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
+        found = f"'{name}' cannot be read as .npz: it holds Python objects, which are never unpickled"
+        raise DataError(f"{path}: {found}\n  Save arrays of numbers or of text with numpy.savez.") from error
 
 
 def given_splits(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, str]:
@@ -139,7 +152,8 @@ def read_text_labels(
     for labels in raw.values():
         unknown = sorted({str(label) for label in labels.tolist()} - set(number))
         if unknown:
-            raise DataError(f"{path}: label '{unknown[0]}' is not among the classes {', '.join(class_names)}")
+            problem = f"label '{unknown[0]}' is not among the classes {', '.join(class_names)}"
+            raise DataError(f"{path}: {problem}\n  Add training images with it, or remove the others.")
     return class_names, {split: np.array([number[n] for n in raw[split].tolist()], np.int32) for split in raw}
 
 

@@ -38,7 +38,7 @@ def padded_texts(path: Path, splits: Mapping[str, Sequence[str]], length: int, a
     vocabulary = find_vocabulary("".join((always, *splits["train"])))
     if len(vocabulary) > MOST_CHARACTERS:
         found = f"{len(vocabulary):,} different characters, at most {MOST_CHARACTERS:,} are possible"
-        raise DataError(f"{path}: {found}")
+        raise DataError(f"{path}: {found}\n  Are they texts? If so, use fewer.")
     tokens = {split: encode_padded(texts, vocabulary, length) for split, texts in splits.items()}
     return PaddedTexts(vocabulary, tokens, _notes(splits, tokens, length))
 

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -123,6 +124,8 @@ def check_columns(table: str, columns: Sequence[str], needed: Iterable[str]) -> 
         if name not in columns:
             found = ", ".join(columns) or "nothing"
             remedy = f"It needs the columns {', '.join(needed)}; data.columns says if yours are called otherwise."
+            if len(columns) == 1 and re.search("[;\t|]", found):
+                remedy = "Its first line has to name the columns, parted by commas."
             raise DataError(f"{table}: no column '{name}'; found {found}\n  {remedy}")
 
 
@@ -152,6 +155,7 @@ def checked_rows(
     for place, cells in rows:
         here = f"{table}, {place}"
         try:
+            _check_width(here, cells)
             read = {role: _cell(here, role, cells.get(name), folder) for role, name in names.items()}
             checked.append(Row(place, read))
         except DataError as error:
@@ -159,6 +163,12 @@ def checked_rows(
                 raise
             problems.append(error)
     return checked
+
+
+def _check_width(here: str, cells: Mapping[Any, Any]) -> None:
+    """Refuses a row that goes on after the last column, as one with a comma in an unquoted text does."""
+    if None in cells:
+        raise DataError(f"{here}: more cells than there are columns\n  Put a text that has commas in quotes.")
 
 
 def of_row(table: Path, row: Row, read: Callable[[Picture], Read]) -> Read:
@@ -195,7 +205,7 @@ def _picture(here: str, value: Any, folder: Path) -> Picture:
     if not isinstance(value, str):
         raise DataError(f"{here}: the image is neither a path nor bytes\n  Write the path of a picture.")
     if not (folder / value).is_file():
-        remedy = f"Paths are relative to the folder of the table, {folder}."
+        remedy = f"Paths are relative to the folder of the table, which is {folder.resolve()}."
         raise DataError(f"{here}: there is no file '{value}'\n  {remedy}")
     return Picture(value, folder / value)
 

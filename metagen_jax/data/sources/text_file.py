@@ -1,5 +1,6 @@
 """One plain text file, read as characters."""
 
+import codecs
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -7,6 +8,8 @@ from metagen_jax.data.characters import encode, find_vocabulary
 from metagen_jax.data.datasets import HubOrigin, TextDataset
 from metagen_jax.data.sources.request import DataRequest
 from metagen_jax.errors import DataError
+
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def read_text_file(request: DataRequest) -> TextDataset:
@@ -59,9 +62,12 @@ def read_text(path: Path) -> tuple[str, list[str]]:
         text = path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         found = f"byte 0x{error.object[error.start]:02x} at offset {error.start}"
-        raise DataError(f"{path}: not UTF-8 ({found})\n  Save the file as UTF-8 text.") from error
+        raise DataError(f"{path}: not UTF-8 ({found})\n  Save the file as UTF-8 text{_how(error.object)}.") from error
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+        raise DataError(f"{path}: cannot be read ({error.strerror})\n  Check its permissions.") from error
+    if "\0" in text:
+        found = f"a NUL character at offset {text.index(chr(0))}, which no text has"
+        raise DataError(f"{path}: {found}\n  Take it out; if it is UTF-16, save it as UTF-8{_how(UTF_16[0])}.")
     notes = []
     if text.startswith("\ufeff"):
         text = text[1:]
@@ -70,3 +76,9 @@ def read_text(path: Path) -> tuple[str, list[str]]:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         notes.append("line ends were turned into single newlines")
     return text, notes
+
+
+def _how(content: bytes) -> str:
+    """How a text becomes UTF-8, as far as its first bytes tell what it is."""
+    encoding = "UTF-16" if content.startswith(UTF_16) else "ISO-8859-1"
+    return f", such as by iconv -f {encoding} -t UTF-8 OLD > NEW"
