@@ -1,6 +1,7 @@
 """Data sets of the Hugging Face Hub, read by its package `datasets` where that is installed."""
 
 import importlib
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -75,7 +76,7 @@ def _prepared(library: ModuleType, hub: Hub) -> tuple[Any, Any]:
         ) from error
 
 
-def _with_names(library: ModuleType, table: Any) -> Any:
+def _with_names(library: ModuleType, table: Any) -> Iterator[dict[str, Any]]:
     """The rows, with labels by their names and pictures as the bytes of their files."""
     for name, feature in table.features.items():
         if isinstance(feature, library.Image):
