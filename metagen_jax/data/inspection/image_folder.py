@@ -13,6 +13,7 @@ from metagen_jax.data.inspection.image_shape import proposed_size
 from metagen_jax.data.inspection.pictures import Seen, look_at, sizes_line, sizes_of
 from metagen_jax.data.sources.class_folders import list_splits, passed_over
 from metagen_jax.data.sources.image_folder import PICTURES
+from metagen_jax.data.sources.labelled_texts import check_labels, class_names_of
 from metagen_jax.errors import DataError
 
 
@@ -51,6 +52,10 @@ def labelled_pictures(
     if not pictures:
         return Findings((), problems=tuple(problems))
     examples, seen = zip(*pictures, strict=True)
+    try:
+        check_labels(path, class_names_of(example.label for example in examples))
+    except DataError as error:
+        return Findings((), problems=(*problems, str(error)))
     counts = Counter(example.label for example in examples if example.split == "train")
     classes, remarks = balance(dict(sorted(counts.items())))
     found = (division((each.split for each in examples), "pictures"), sizes_line(seen), *classes, *notes)

@@ -11,7 +11,7 @@ from metagen_jax.data.datasets import SPLITS
 from metagen_jax.data.inspection.duplicates import Example, duplicates
 from metagen_jax.data.inspection.findings import Findings, Proposal, balance, division, held_out
 from metagen_jax.data.sources.class_folders import list_splits, passed_over
-from metagen_jax.data.sources.labelled_texts import class_names_of
+from metagen_jax.data.sources.labelled_texts import check_labels, class_names_of
 from metagen_jax.data.sources.text_folder import TEXTS, read_example
 from metagen_jax.errors import DataError
 
@@ -61,10 +61,11 @@ def labelled_texts(
     """
     if not read:
         return Findings((), problems=tuple(problems))
-    if len(class_names := class_names_of(example.label for example, _ in read)) < 2:
-        only = f"{path}: one label only, '{class_names[0]}'\n  To classify, it takes two labels or more."
-        return Findings((), problems=(*problems, only))
     examples = [example for example, _ in read]
+    try:
+        check_labels(path, class_names_of(example.label for example in examples))
+    except DataError as error:
+        return Findings((), problems=(*problems, str(error)))
     lengths = sorted(len(text) for _, text in read)
     counts = Counter(example.label for example in examples if example.split == "train")
     classes, remarks = balance(dict(sorted(counts.items())))

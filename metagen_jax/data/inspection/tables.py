@@ -71,10 +71,6 @@ def _inspect_lines(path: Path, given: Given, problems: list[str], data: Mapping[
 def _inspect_images(path: Path, given: Given, problems: list[str], data: Mapping[str, Any]) -> Findings:
     seen = _seen(path, given.rows["train"], problems)
     pictures = [(Example(row.place, "train", row.label, each.digest), each) for row, each in seen]
-    if len({row.label for row, _ in seen}) == 1:
-        only = seen[0][0].label
-        problems.append(f"{path}: one label only, '{only}'\n  To classify, it takes two labels or more.")
-        return Findings((), problems=tuple(problems))
     return labelled_pictures(path, pictures, given.notes, problems, data)
 
 
