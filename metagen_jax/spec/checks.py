@@ -112,7 +112,8 @@ def check_data_modality(spec: SpecFile) -> Iterator[Problem]:
         yield Problem(("data", "source"), problem, f"Write {' or '.join(fitting)}, or change modality.")
     if data.hub.name is not None and table_format_of(task.contents) is None:
         problem = f"{show(data.hub.name)} is read as rows of images, texts and labels, but {asked}"
-        yield Problem(("data", "hub"), problem, f"Save the data as {' or '.join(formats_of(task.contents))}: path.")
+        files = " or ".join(formats_of(task.contents))
+        yield Problem(("data", "hub"), problem, f"Save the data as {files}, and name it by data.path.")
     if data.path is None or data.source is not None:
         return
     chosen = data.format or inferred_format(data.path, task.inputs, task.outputs)
@@ -130,12 +131,14 @@ def check_columns(spec: SpecFile) -> Iterator[Problem]:
     if task is None or data.source is not None:
         return
     table = table_format_of(task.contents)
+    if table is None and data.hub.name is not None:
+        return  # which `check_data_modality` says
     chosen = data.format or inferred_format(data.path or "", task.inputs, task.outputs)
     if data.columns.model_fields_set and data.path is not None and chosen != table:
         problem = "has no meaning for data that are no table"
         yield Problem(("data", "columns"), problem, "Remove the section.")
         return
-    held = COLUMNS_OF_TABLES.get(table or "", ())
+    held = COLUMNS_OF_TABLES[table] if table else ()
     for name in data.columns.model_fields_set:
         if name not in held:
             problem = f"{show(getattr(data.columns, name))} has no meaning for {task.name}"

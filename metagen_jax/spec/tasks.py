@@ -391,7 +391,7 @@ def table_format_of(contents: str) -> str | None:
       >>> table_format_of(LABELLED_IMAGES), table_format_of(LABELLED_AUDIO)
       ('image_table', None)
     """
-    return next((name for name in formats_of(contents) if name.endswith("_table")), None)
+    return next((name for name in formats_of(contents) if name in COLUMNS_OF_TABLES), None)
 
 
 def task_table() -> str:
