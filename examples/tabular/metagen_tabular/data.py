@@ -10,7 +10,7 @@ from metagen_jax.data.datasets import SPLITS
 from metagen_jax.data.export import dataset_arrays, labelled_arrays
 from metagen_jax.data.loading import check, check_classes, class_line, facts
 from metagen_jax.data.sources.request import DataRequest
-from metagen_jax.data.sources.text_table import read_table
+from metagen_jax.data.sources.tables import check_columns, read_csv
 from metagen_jax.data.splits import assign_splits
 from metagen_jax.errors import DataError
 from metagen_jax.spec import ModelSpec
@@ -78,7 +78,9 @@ def read_table_of_numbers(request: DataRequest) -> TableDataset:
     Raises:
       DataError: it is no such file; the message names row and column.
     """
-    names, table, notes = read_table(request.path, [LABEL])
+    names, numbered, notes = read_csv(request.path)
+    check_columns(str(request.path), names, [LABEL], advice="")
+    table = [row for _, row in numbered]
     columns = tuple(name for name in names if name != LABEL)
     if not columns:
         raise DataError(f"{request.path}: no columns of numbers\n  Write some beside the column {LABEL}.")

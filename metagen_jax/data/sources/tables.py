@@ -19,6 +19,7 @@ from metagen_jax.data.sources.text_file import read_text
 from metagen_jax.errors import DataError
 
 PARQUET = ".parquet"
+RENAMED = "If yours are called otherwise, say so in data.columns."
 Read = TypeVar("Read")
 
 
@@ -104,7 +105,7 @@ def read_table(request: DataRequest, roles: Sequence[str], problems: list[DataEr
         columns, raw = read_parquet(path, names.values())
         places = [f"row {i}" for i in range(1, len(raw) + 1)]
     else:
-        columns, numbered, notes = _read_csv(path)
+        columns, numbered, notes = read_csv(path)
         places, raw = [f"line {line}" for line, _ in numbered], [row for _, row in numbered]
     check_columns(str(path), columns, names.values())
     if not raw:
@@ -115,15 +116,15 @@ def read_table(request: DataRequest, roles: Sequence[str], problems: list[DataEr
 
 def columns_of(path: Path) -> list[str]:
     """The names of the columns of a table."""
-    return read_parquet(path, ())[0] if path.suffix.lower() == PARQUET else _read_csv(path)[0]
+    return read_parquet(path, ())[0] if path.suffix.lower() == PARQUET else read_csv(path)[0]
 
 
-def check_columns(table: str, columns: Sequence[str], needed: Iterable[str]) -> None:
-    """Refuses a table that lacks a column."""
+def check_columns(table: str, columns: Sequence[str], needed: Iterable[str], advice: str = RENAMED) -> None:
+    """Refuses a table that lacks a column; `advice` is added to the remedy."""
     for name in needed:
         if name not in columns:
             found = ", ".join(columns) or "nothing"
-            remedy = f"It needs the columns {', '.join(needed)}; data.columns says if yours are called otherwise."
+            remedy = f"It needs the columns {', '.join(needed)}. {advice}".rstrip()
             if len(columns) == 1 and re.search("[;\t|]", found):
                 remedy = "Its first line has to name the columns, parted by commas."
             raise DataError(f"{table}: no column '{name}'; found {found}\n  {remedy}")
@@ -210,7 +211,7 @@ def _picture(here: str, value: Any, folder: Path) -> Picture:
     return Picture(value, folder / value)
 
 
-def _read_csv(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str | None]]], list[str]]:
+def read_csv(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str | None]]], list[str]]:
     """Comma-separated values in UTF-8 whose first line names the columns.
 
     Returns:
