@@ -16,9 +16,10 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
     _cache = tempfile.TemporaryDirectory(prefix="metagen_jax_tests_")
     os.environ["JAX_COMPILATION_CACHE_DIR"] = _cache.name
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
-    # Tests remember nothing for the runs of who starts them.
+    # Tests remember nothing for the runs of who starts them, and one does not begin with what another has found.
     _data = tempfile.TemporaryDirectory(prefix="metagen_jax_tests_")
     os.environ["XDG_DATA_HOME"] = _data.name
+    os.environ["METAGEN_COLD"] = "1"
 
 start_jax(8)  # for meshes of several devices
 

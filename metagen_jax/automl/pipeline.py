@@ -29,6 +29,7 @@ from metagen_jax.automl.run_folder import CHECKPOINTS, DATABASE, LOG, RunFolder,
 from metagen_jax.automl.rungs import Schedule, schedule
 from metagen_jax.automl.samples import sample_answers, write_pictures
 from metagen_jax.automl.search_engine import ArchitectureSearchEngine, SearchResult
+from metagen_jax.automl.start import Start
 from metagen_jax.automl.stopwatch import MOST_MEASURED, Stopwatch, read_latency
 from metagen_jax.automl.time_limit import keep_within
 from metagen_jax.data import CodeDataset, Dataset, ImageDataset, load_dataset, origin_of, read_codes, sha256
@@ -65,6 +66,7 @@ class Options:
       disk_limit_bytes: for checkpoints of trainings under way; None: no limit.
       measured: the content of a `latency.json`, so that a limit on time comes to the same verdicts; None: that of the
         interrupted run which goes on, if there is one.
+      starts: what the search tries first, as the meta-learner found it.
       in_stages: whether this is one of the two stages of a run that learns from codes.
     """
 
@@ -77,6 +79,7 @@ class Options:
     time_limit_s: float | None = None
     disk_limit_bytes: int | None = None
     measured: dict[str, Any] | None = None
+    starts: tuple[Start, ...] = ()
     in_stages: bool = False
 
 
@@ -218,6 +221,8 @@ class _Runner:
             "plan": self._plan.to_json(),
             "latency": self._space.predictor.to_json(),
         }
+        if self._options.starts:
+            given["starts"] = [start.to_json() for start in self._options.starts]
         if isinstance(self._dataset, CodeDataset):
             given["codes"] = sha256(self._dataset)
         origin = origin_of(self._dataset)
@@ -256,6 +261,8 @@ class _Runner:
         result = self._result(searched, front, winner, final, finalists, test, baselines, difference)
         if over:
             result["over_time_limit"] = [_summary(candidate) for candidate in over]
+        if self._options.starts:
+            result["starts"] = [start.to_json() for start in self._options.starts]
         write_json(self._folder.path / "front.json", [_summary(c) | {"validation": c.metrics} for c in front])
         write_json(self._folder.path / "result.json", result)
         write_json(self._folder.path / "timing.json", self._clock())
@@ -278,7 +285,13 @@ class _Runner:
         if not self._options.train_prototypes:
             search, trainer = dataclasses.replace(search, objectives=(Objective("params", "maximize"),)), UNTRAINED
         engine = ArchitectureSearchEngine(
-            self._space, search, trainer, self._search_key, self._progress, self._prototypes
+            self._space,
+            search,
+            trainer,
+            self._search_key,
+            self._progress,
+            self._prototypes,
+            [start.genotype for start in self._options.starts],
         )
         self._progress.stage("search", search.budget * search.prototype_steps)
         try:

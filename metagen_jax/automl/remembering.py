@@ -21,6 +21,7 @@ def record_of(prepared: Prepared, run: Run, date: str) -> RunRecord:
       date: of today, such as `2026-11-27`.
     """
     spec = prepared.spec
+    task, features = task_of(prepared)
     finished = [candidate for candidate in run.candidates if candidate.status != PROPOSED]
     order = [finished[i].number for i in objectives.best_first(finished, spec.search.objectives)]
     places = {number: place for place, number in enumerate(order)}
@@ -28,9 +29,9 @@ def record_of(prepared: Prepared, run: Run, date: str) -> RunRecord:
     return RunRecord(
         name=spec.name,
         date=date,
-        task=arrow(spec.modality.inputs, spec.modality.outputs),
+        task=task,
         spec=spec.to_yaml(),
-        features=features_of(spec, prepared.modality.train_arrays(prepared.dataset)),
+        features=features,
         objectives=tuple({"metric": each.metric, "direction": each.direction} for each in spec.search.objectives),
         versions=versions(),
         candidates=tuple(
@@ -45,7 +46,15 @@ def record_of(prepared: Prepared, run: Run, date: str) -> RunRecord:
             )
             for candidate in finished
         ),
+        space={dimension.name: list(dimension.values) for dimension in prepared.space.dimensions},
     )
+
+
+def task_of(prepared: Prepared) -> tuple[str, dict[str, float]]:
+    """What a run is about: inputs and outputs in words, and the features of its spec and its data."""
+    spec = prepared.spec
+    words = arrow(spec.modality.inputs, spec.modality.outputs)
+    return words, features_of(spec, prepared.modality.train_arrays(prepared.dataset))
 
 
 def _measurements(stage: str, candidate: Candidate) -> Sequence[dict[str, Any]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from metagen_jax.automl.run_folder import SURROUNDINGS, RunFolder
+from metagen_jax.automl.start import Start, read_starts
 from metagen_jax.automl.stopwatch import read_latency
 from metagen_jax.errors import OutputError
 from metagen_jax.population.plan import Plan, read_plan
@@ -26,6 +27,7 @@ class Recorded:
       plan: of its programs.
       predictor: of the latencies.
       measured: the latencies that were measured; a limit on time comes to the same verdicts by them.
+      starts: what the search tried first.
       sha256: the fingerprint of every artefact, by its path in the folder.
       autoencoder: the first of two stages, where it learnt from codes.
     """
@@ -40,6 +42,7 @@ class Recorded:
     plan: Plan
     predictor: Predictor
     measured: dict[str, Any] | None
+    starts: tuple[Start, ...]
     sha256: dict[str, str]
     autoencoder: "Recorded | None"
 
@@ -65,6 +68,7 @@ def read_recorded(folder: Path) -> Recorded:
         plan=read_plan(manifest["plan"]),
         predictor=Predictor(**manifest["latency"]),
         measured=read_latency(folder),
+        starts=read_starts(manifest),
         sha256=manifest["sha256"],
         autoencoder=read_recorded(first) if first.is_dir() else None,
         **manifest["options"],

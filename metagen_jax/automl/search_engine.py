@@ -16,7 +16,7 @@ from metagen_jax.automl.candidate import PROPOSED, Candidate
 from metagen_jax.automl.progress import Progress
 from metagen_jax.automl.prototype_trainer import PrototypeTrainer
 from metagen_jax.automl.rungs import schedule
-from metagen_jax.search import STRATEGIES, ProxyState, SearchStrategy, is_trusted, proxy_start, was_repaired
+from metagen_jax.search import STRATEGIES, ProxyState, SearchStrategy, is_trusted, proxy_start, start_from, was_repaired
 from metagen_jax.spec import Search
 from metagen_jax.synth.space import SearchSpace
 
@@ -50,6 +50,7 @@ class ArchitectureSearchEngine:
       key: consumed; the search draws from it, not the training.
       progress: told what goes on.
       prototypes: the space of what is trained, by the same genotypes; None: the space itself.
+      starts: genotypes to try first, each of D indices.
     """
 
     def __init__(
@@ -60,12 +61,14 @@ class ArchitectureSearchEngine:
         key: jax.Array,
         progress: Progress,
         prototypes: SearchSpace | None = None,
+        starts: Sequence[Sequence[int]] = (),
     ):
         self._space, self._prototypes = space, prototypes or space
         self._search = search
         self._trainer = trainer
         self._key = key
         self._progress = progress
+        self._starts = starts
         self._strategy = self._build_strategy()
         self._was_repaired = jax.jit(functools.partial(was_repaired, space.discrete))
 
@@ -76,16 +79,18 @@ class ArchitectureSearchEngine:
         strategy = STRATEGIES[search.strategy](
             self._space.discrete, population_size=round_size, num_objectives=num_objectives, capacity=capacity
         )
-        if search.proxy == "none":
+        if search.proxy != "none":
+            strategy = proxy_start(
+                strategy,
+                self._space.discrete,
+                self._guess,
+                num_initial=round_size,
+                num_objectives=num_objectives,
+                capacity=capacity,
+            )
+        if not self._starts:
             return strategy
-        return proxy_start(
-            strategy,
-            self._space.discrete,
-            self._guess,
-            num_initial=round_size,
-            num_objectives=num_objectives,
-            capacity=capacity,
-        )
+        return start_from(strategy, self._space.discrete, jnp.array(self._starts, jnp.int32))
 
     def _guess(self, genotypes: jax.Array) -> jax.Array:
         """`(N,)` float32: less of it is guessed to be better."""
@@ -128,7 +133,7 @@ class ArchitectureSearchEngine:
             told = self._told(candidates)
             state = tell(state, *told)
             if self._search.proxy != "none":
-                result.proxy = self._judge_proxy(state)
+                result.proxy = self._judge_proxy(state.inner if self._starts else state)
 
     def _measure(
         self,

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from metagen_jax.automl.lanes import RemoteLane
     from metagen_jax.automl.pipeline import Options, Prepared, Run
     from metagen_jax.automl.reproduce import Recorded
+    from metagen_jax.automl.start import Start
     from metagen_jax.population.plan import Plan
     from metagen_jax.synth.costs import Predictor
 
@@ -110,10 +111,14 @@ WorkersOption = Annotated[
 MemoryOption = Annotated[
     Path | None,
     typer.Option(
-        "--memory", help="File in which runs are remembered. Default: one in your data folder.", show_default=False
+        "--memory",
+        help="File in which runs are remembered, and from which they start. Default: one in your data folder.",
+        show_default=False,
     ),
 ]
-NoMemoryOption = Annotated[bool, typer.Option("--no-memory", help="Do not remember this run.")]
+NoMemoryOption = Annotated[
+    bool, typer.Option("--no-memory", help="Start from no earlier run, and do not remember this one.")
+]
 
 
 @app.callback()
@@ -156,6 +161,10 @@ def automl(
     disk_limit: DiskLimitOption = None,
     memory: MemoryOption = None,
     no_memory: NoMemoryOption = False,
+    cold: Annotated[
+        bool,
+        typer.Option("--cold", envvar="METAGEN_COLD", help="Start from no earlier run, though this one is remembered."),
+    ] = False,
     coordinator: CoordinatorOption = None,
     num_processes: NumProcessesOption = None,
     process_id: ProcessIdOption = None,
@@ -170,7 +179,8 @@ def automl(
     }
     overrides = [f"{path}={value}" for path, value in shorthand.items() if value is not None]
     overrides = [*_own_data(data, spec), *overrides, *(set_ or [])]
-    call = Call(spec, tuple(overrides), host_devices, time_limit, plan, train_prototypes)
+    starts = () if cold else None
+    call = Call(spec, tuple(overrides), host_devices, time_limit, plan, train_prototypes, starts=starts)
     cluster = cluster_of(coordinator, num_processes, process_id)
     _build(call, Means(out, fresh, quiet, workers, disk_limit, cluster, _memory(memory, no_memory)))
 
@@ -381,6 +391,7 @@ class Call:
       plan: a file or a plan.
       train_prototypes, search, measured: see `pipeline.Options`.
       predictor: of latencies; None: that of the interrupted run which goes on, or what is known of the device.
+      starts: what the search tries first; None: those of the interrupted run which goes on, or what the memory has.
       data_path: where the user's own data are; None: where the spec says.
       commit: of the data set of the Hugging Face Hub; None: what the spec says.
       first: how the autoencoder is trained whose codes are learnt from; None: with a plan and a predictor of its own.
@@ -395,13 +406,20 @@ class Call:
     search: bool = True
     predictor: "Predictor | None" = None
     measured: dict[str, Any] | None = None
+    starts: "tuple[Start, ...] | None" = None
     data_path: str | None = None
     commit: str | None = None
     first: "Call | None" = None
 
     def of_autoencoder(self, spec: ModelSpec) -> "Call":
         """The call that trains the autoencoder first that this one needs."""
-        given = Call(Path(), host_devices=self.host_devices, train_prototypes=self.train_prototypes, search=self.search)
+        given = Call(
+            Path(),
+            host_devices=self.host_devices,
+            train_prototypes=self.train_prototypes,
+            search=self.search,
+            starts=self.starts,
+        )
         return dataclasses.replace(self.first or given, path=Path(spec.locations.file))
 
     def words(self) -> tuple[str, ...]:
@@ -533,7 +551,9 @@ def _run(
     if means.cluster is not None and not leads():
         follow(prepared, _num_devices(), progress.note)
         return None
-    options = dataclasses.replace(options, plan=plan_of(prepared, options))
+    options = dataclasses.replace(
+        options, plan=plan_of(prepared, options), starts=_starts(call, means, prepared, options)
+    )
     for line in _overview(call, prepared, options):
         progress.note(line)
     with pipeline.claimed(spec, options):
@@ -566,6 +586,25 @@ def _memory(file: Path | None, none: bool) -> Path | None:
     if none and file is not None:
         raise MemoryFileError("--no-memory: --memory names a file\n  Leave one of them out.")
     return None if none else file or user_file()
+
+
+def _starts(call: Call, means: Means, prepared: "Prepared", options: "Options") -> "tuple[Start, ...]":
+    """What the search tries first. A memory that cannot be used is a note: the search starts from nothing."""
+    from metagen_jax.automl.meta_learner import MetaLearner, num_starts
+    from metagen_jax.automl.run_folder import RunFolder
+    from metagen_jax.automl.start import read_starts
+
+    begun = {} if options.fresh else RunFolder.for_spec(prepared.spec, options.out).unfinished_origin()
+    if begun or call.starts is not None:
+        return read_starts(begun) if begun else call.starts or ()
+    if means.memory is None or not (options.search and options.train_prototypes):
+        return ()
+    try:
+        with Memory(means.memory, note) as memory:
+            return tuple(MetaLearner(memory).predict_good_starting_point(prepared, num_starts(prepared.spec.search)))
+    except MemoryFileError as error:
+        note(str(error))
+        return ()
 
 
 def _remember(file: Path, prepared: "Prepared", run: "Run") -> None:
@@ -615,6 +654,7 @@ def _again(recorded: "Recorded") -> Call:
         plan=recorded.plan,
         predictor=recorded.predictor,
         measured=recorded.measured,
+        starts=recorded.starts,
         train_prototypes=recorded.train_prototypes,
         search=recorded.search,
         first=None if recorded.autoencoder is None else _again(recorded.autoencoder),
@@ -652,6 +692,7 @@ def _overview(call: Call, prepared: "Prepared", options: "Options") -> list[str]
     import jax
 
     from metagen_jax.automl.planning import summary
+    from metagen_jax.automl.start import describe as describe_starts
     from metagen_jax.data import describe
 
     spec, space = prepared.spec, prepared.space
@@ -678,6 +719,7 @@ def _overview(call: Call, prepared: "Prepared", options: "Options") -> list[str]
         f"space    {space.size:,} candidates, {_percent(share)} of the networks within the limits{'' if counted else ' (estimated)'}",
         *(f"trained  {line}" for line in _prototypes_note(prepared)),
         f"plan     {summary(prepared, options)}",
+        *(f"memory   starts from {line}" for line in describe_starts(options.starts)),
     ]
 
 

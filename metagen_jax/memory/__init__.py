@@ -2,6 +2,7 @@
 
 from metagen_jax.memory.features import features_of
 from metagen_jax.memory.records import Measured, RunRecord
-from metagen_jax.memory.store import Memory, Remembered, user_file
+from metagen_jax.memory.similarity import similarity
+from metagen_jax.memory.store import Memory, Remembered, Task, user_file
 
-__all__ = ["Measured", "Memory", "Remembered", "RunRecord", "features_of", "user_file"]
+__all__ = ["Measured", "Memory", "Remembered", "RunRecord", "Task", "features_of", "similarity", "user_file"]

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -43,6 +43,7 @@ class RunRecord:
       objectives: of each its `metric` and its `direction`.
       versions: of the packages that the numbers depend on.
       candidates: those that were finished.
+      space: what could be chosen, the values of each dimension by its name; empty where that is not known.
     """
 
     name: str
@@ -53,6 +54,7 @@ class RunRecord:
     objectives: tuple[Mapping[str, str], ...]
     versions: Mapping[str, str]
     candidates: tuple[Measured, ...]
+    space: Mapping[str, Sequence[Any]] = dataclasses.field(default_factory=dict)
 
     @property
     def id(self) -> str:

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,8 +28,9 @@ STEPS = (  # each makes one version of the file the next; an empty file has vers
     ) WITHOUT ROWID;
     CREATE INDEX best ON candidates (run, place);
     """,
+    "ALTER TABLE runs ADD COLUMN space TEXT NOT NULL DEFAULT '{}'",
 )
-OF_RUN = ("name", "date", "task", "spec", "features", "objectives", "versions")
+OF_RUN = ("name", "date", "task", "spec", "features", "objectives", "versions", "space")
 OF_CANDIDATE = ("number", "blueprint", "costs", "status", "reason", "place", "measurements")
 
 
@@ -46,6 +47,14 @@ class Remembered(NamedTuple):
     name: str
     task: str
     num_candidates: int
+
+
+class Task(NamedTuple):
+    """What a run was about, to be compared with what another one is."""
+
+    run: str  # its id
+    task: str
+    features: Mapping[str, float]
 
 
 class Memory:
@@ -92,8 +101,14 @@ class Memory:
         rows = self._read(f"SELECT id, date, name, task, {counted} FROM runs ORDER BY date, name, id")
         return [Remembered(*row) for row in rows]
 
-    def load(self, run: str) -> RunRecord:
-        """One run with all its candidates.
+    def tasks(self) -> list[Task]:
+        """What every run was about, in the order of their ids."""
+        rows = self._read("SELECT id, task, features FROM runs ORDER BY id")
+        features = json.loads(f"[{', '.join(row[2] for row in rows)}]")  # one call for all: there may be many
+        return [Task(run, task, own) for (run, task, _), own in zip(rows, features, strict=True)]
+
+    def load(self, run: str, best: int | None = None) -> RunRecord:
+        """One run with all its candidates, or with the `best` few of those that have a place, best first.
 
         Raises:
           KeyError: there is none with this id.
@@ -101,8 +116,10 @@ class Memory:
         rows = self._read(f"SELECT {', '.join(OF_RUN)} FROM runs WHERE id = ?", run)
         if not rows:
             raise KeyError(run)
-        candidates = self._read(f"SELECT {', '.join(OF_CANDIDATE)} FROM candidates WHERE run = ? ORDER BY number", run)
-        return _run_of(rows[0], candidates)
+        chosen = f"SELECT {', '.join(OF_CANDIDATE)} FROM candidates WHERE run = ?"
+        if best is None:
+            return _run_of(rows[0], self._read(f"{chosen} ORDER BY number", run))
+        return _run_of(rows[0], self._read(f"{chosen} AND place < ? ORDER BY place", run, best))
 
     def forget(self, runs: Sequence[str]) -> int:
         """Removes runs with their candidates, and returns how many there were."""
@@ -189,7 +206,7 @@ def _written(value: Any) -> Any:
 
 
 def _run_of(row: Sequence[Any], candidates: Sequence[Sequence[Any]]) -> RunRecord:
-    name, date, task, spec, features, objectives, versions = row
+    name, date, task, spec, features, objectives, versions, space = row
     return RunRecord(
         name=name,
         date=date,
@@ -202,6 +219,7 @@ def _run_of(row: Sequence[Any], candidates: Sequence[Sequence[Any]]) -> RunRecor
             Measured(number, blueprint, json.loads(costs), status, reason, place, tuple(json.loads(measurements)))
             for number, blueprint, costs, status, reason, place, measurements in candidates
         ),
+        space=json.loads(space),
     )
 
 

@@ -181,6 +181,10 @@ class SearchSpace:
         """Genotypes of networks within the limits, `(N, D)` int32: all of them, or of a large space those that were found."""
         return self._survey.genotypes[self._survey.within]
 
+    def feasible_params(self) -> np.ndarray:
+        """How many parameters each of `feasible_networks` has, `(N,)` int64."""
+        return exact(self._survey.costs.params)[self._survey.within]
+
     def largest_feasible(self) -> np.ndarray:
         """The genotype of the network with the most parameters within the limits, trained with middling numbers."""
         best = self._largest_within[0].copy()

@@ -87,7 +87,7 @@ def test_a_newer_file_is_left_alone(tmp_path: Path):
     Memory(path).__exit__()
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version=99")
-    with pytest.raises(MemoryFileError, match=r"has version 99.*knows 1 at most\n.*--no-memory"):
+    with pytest.raises(MemoryFileError, match=r"has version 99.*knows 2 at most\n.*--no-memory"):
         Memory(path)
     assert [file.name for file in tmp_path.glob("*damaged*")] == []
 
@@ -104,7 +104,28 @@ def test_an_older_file_is_brought_up_to_date_with_all_that_it_has(
     assert loaded(path) == [make_run(0, 3)]  # not twice
     with sqlite3.connect(path) as connection:
         assert connection.execute("SELECT word FROM later").fetchall() == [(make_run(0, 3).id,)]
-        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (3,)
+
+
+def test_runs_of_the_first_version_have_spaces_that_are_not_known(
+    tmp_path: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+):
+    path = tmp_path / "memory.sqlite"
+    run = dataclasses.replace(make_run(0, 3), space={"d_model": [8, 16]})
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "STEPS", store.STEPS[:1])
+        patched.setattr(store, "OF_RUN", tuple(name for name in store.OF_RUN if name != "space"))
+        with Memory(path) as memory:
+            memory.remember(run)
+    assert loaded(path) == [dataclasses.replace(run, space={})]
+
+
+def test_the_best_few_come_back_best_first(tmp_path: Path, make_run: MakeRun):
+    run = make_run(0, 5)  # the first of which failed
+    with Memory(tmp_path / "memory.sqlite") as memory:
+        memory.remember(run)
+        assert memory.load(run.id, best=2) == dataclasses.replace(run, candidates=run.candidates[1:3])
+        assert [(each.run, each.features) for each in memory.tasks()] == [(run.id, dict(run.features))]
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path):

@@ -1,0 +1,91 @@
+"""The meta-learner: what worked for similar tasks is what the next search begins with."""
+
+import math
+from collections.abc import Iterator
+
+from metagen_jax.automl.pipeline import Prepared
+from metagen_jax.automl.remembering import task_of
+from metagen_jax.automl.start import Start
+from metagen_jax.automl.transfer import Translator
+from metagen_jax.memory import Memory, RunRecord, similarity
+from metagen_jax.spec import Search
+from metagen_jax.spec.tasks import COSTS
+from metagen_jax.synth.architecture import Blueprint
+
+LEAST_SIMILARITY = 0.2  # below it a task has nothing to say
+MOST_RUNS = 8  # that are looked into, the most similar first
+MOST_PLACES = 16  # of each, from the best on
+DECAY = 0.8  # of what a place counts, to the next one
+
+
+class MetaLearner:
+    """Finds candidates to start from among what is remembered.
+
+    Each candidate of a similar run counts for the similarity of the tasks times `DECAY` for each place that it is behind
+    the best. Those that count most are carried over into the space of the new spec, where sizes are relative to the
+    budget, and where each is moved within the limits.
+
+    Args:
+      memory: open.
+
+    References:
+      Feurer, Springenberg, Hutter, Initializing Bayesian Hyperparameter Optimization via Meta-Learning, 2015: the best
+      of the most similar data sets are tried first.
+    """
+
+    def __init__(self, memory: Memory):
+        self._memory = memory
+
+    def predict_good_starting_point(self, prepared: Prepared, count: int) -> list[Start]:
+        """Returns at most `count` different candidates within the limits of a spec, the most promising first.
+
+        Args:
+          prepared: the spec with its data and its search space.
+          count: how many; fewer come back where too little is remembered that is similar.
+        """
+        starts: dict[tuple[int, ...], Start] = {}
+        translator = None
+        for _, run, alike, position in self._ranked(prepared):
+            if len(starts) == count:
+                break
+            translator = translator or Translator(prepared.space)
+            measured = run.candidates[position]
+            genotype = translator(
+                Blueprint.from_json(measured.blueprint), run.space, measured.costs["params"], _budget(run)
+            )
+            key = tuple(genotype.tolist())
+            starts.setdefault(key, Start(key, run.id, run.name, measured.number, position, round(alike, 4)))
+        return list(starts.values())
+
+    def _ranked(self, prepared: Prepared) -> list[tuple[float, RunRecord, float, int]]:
+        """What counts most first: how much, the run, its similarity, the place in it."""
+        found = [
+            (-alike * DECAY**position, run, alike, position)
+            for run, alike in self._similar(prepared)
+            for position in range(len(run.candidates))
+        ]
+        return sorted(found, key=lambda each: (each[0], each[1].id))
+
+    def _similar(self, prepared: Prepared) -> Iterator[tuple[RunRecord, float]]:
+        name, features = task_of(prepared)
+        known = [(similarity(name, features, each.task, each.features), each.run) for each in self._memory.tasks()]
+        near = sorted((each for each in known if each[0] >= LEAST_SIMILARITY), key=lambda each: (-each[0], each[1]))
+        for alike, run in near[:MOST_RUNS]:
+            record = self._memory.load(run, MOST_PLACES)
+            if record.objectives and record.objectives[0]["metric"] not in COSTS:  # places by quality
+                yield record, alike
+
+
+def _budget(run: RunRecord) -> float | None:
+    return math.exp(run.features["log_max_params"]) if "log_max_params" in run.features else None
+
+
+def num_starts(search: Search) -> int:
+    """How many candidates of a search may come from the memory: half of its first round, so that it looks elsewhere too.
+
+    Examples:
+      >>> from metagen_jax.spec import load_spec
+      >>> num_starts(load_spec("specs/image_digits_demo.yaml", ["search.budget=24", "search.rounds=3"]).search)
+      4
+    """
+    return math.ceil(search.budget / search.rounds) // 2

@@ -1,0 +1,56 @@
+"""What a search begins with, and where that comes from."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """A candidate to begin with, and where it comes from.
+
+    Attributes:
+      genotype: indices into the dimensions of the new space.
+      run: id of the run that it worked for.
+      name: that of its spec.
+      candidate: its number there.
+      place: among the candidates of that run, 0 for the best.
+      similarity: of the two tasks, from 0 to 1.
+    """
+
+    genotype: tuple[int, ...]
+    run: str
+    name: str
+    candidate: int
+    place: int
+    similarity: float
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self) | {"genotype": list(self.genotype)}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "Start":
+        return cls(**{**content, "genotype": tuple(content["genotype"])})
+
+
+def read_starts(origin: Mapping[str, Any]) -> tuple[Start, ...]:
+    """What the search of a run tried first, from the origin of the run or from its manifest."""
+    return tuple(Start.from_json(content) for content in origin.get("starts", ()))
+
+
+def describe(starts: Sequence[Start]) -> list[str]:
+    """One line for each run that candidates come from, in the order in which they are tried.
+
+    Examples:
+      >>> first, second = (Start((0, place), "1f3a", "digits", 7 + place, place, 0.93) for place in (0, 1))
+      >>> describe([first, second])
+      ['digits (1f3a), similarity 0.93: candidates 7, 8']
+    """
+    by_run: dict[str, list[Start]] = {}
+    for start in starts:
+        by_run.setdefault(start.run, []).append(start)
+    return [
+        f"{own[0].name} ({run}), similarity {own[0].similarity:.2f}: "
+        f"candidate{'s' if len(own) > 1 else ''} {', '.join(str(start.candidate) for start in own)}"
+        for run, own in by_run.items()
+    ]

@@ -1,0 +1,157 @@
+"""What was learnt from similar tasks is carried over into the limits of a new one, and recorded."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from metagen_jax.automl.meta_learner import MetaLearner
+from metagen_jax.automl.pipeline import Prepared, prepare
+from metagen_jax.automl.remembering import task_of
+from metagen_jax.automl.transfer import Translator
+from metagen_jax.cli import main
+from metagen_jax.memory import Measured, Memory, RunRecord
+from metagen_jax.spec import load_spec
+from metagen_jax.synth.architecture import Blueprint
+from tests.runs import ROOT, tiny_command
+
+SPEC = ROOT / "specs" / "image_digits_demo.yaml"
+QUALITY = ({"metric": "validation_accuracy", "direction": "maximize"},)
+
+
+@pytest.fixture(scope="module")
+def digits() -> Prepared:
+    return prepare(load_spec(SPEC))
+
+
+@pytest.fixture(scope="module")
+def half() -> Prepared:
+    budget = load_spec(SPEC).constraints.max_params
+    assert budget is not None
+    return prepare(load_spec(SPEC, [f"constraints.parameter_budget={budget // 2}"]))
+
+
+def some(prepared: Prepared, count: int) -> np.ndarray:
+    """Genotypes within the limits."""
+    rng, space = np.random.default_rng(0), prepared.space
+    genotypes = rng.choice(space.feasible_networks(), count, replace=False)
+    for column, dimension in enumerate(space.dimensions):
+        if dimension.kind == "hyperparameter":
+            genotypes[:, column] = rng.integers(0, len(dimension.values), count)
+    return genotypes
+
+
+def record(prepared: Prepared, genotypes: np.ndarray, name: str = "earlier") -> RunRecord:
+    """As if these had been trained, the first one with the best result."""
+    task, features = task_of(prepared)
+    costs = prepared.space.costs_of(genotypes)
+    blueprints = prepared.space.blueprints(genotypes)
+    return RunRecord(
+        name=name,
+        date="2026-11-27",
+        task=task,
+        spec="",
+        features=features,
+        objectives=QUALITY,
+        versions={},
+        candidates=tuple(
+            Measured(number, blueprint.to_json(), cost, "trained", "", number, ())
+            for number, (blueprint, cost) in enumerate(zip(blueprints, costs, strict=True))
+        ),
+        space={dimension.name: list(dimension.values) for dimension in prepared.space.dimensions},
+    )
+
+
+def remembered(folder: Path, *runs: RunRecord) -> Memory:
+    memory = Memory(folder / "memory.sqlite", pytest.fail)
+    memory.merge(runs)
+    return memory
+
+
+def translate(run: RunRecord, space: Translator, budget: float | None) -> list[np.ndarray]:
+    return [
+        space(Blueprint.from_json(each.blueprint), run.space, each.costs["params"], budget) for each in run.candidates
+    ]
+
+
+def test_in_its_own_space_a_candidate_is_what_it_was(digits: Prepared):
+    genotypes = some(digits, 40)
+    run, budget = record(digits, genotypes), digits.spec.constraints.max_params
+    np.testing.assert_array_equal(translate(run, Translator(digits.space), budget), genotypes)
+
+
+def test_within_half_the_budget_it_takes_the_same_share_of_it(digits: Prepared, half: Prepared):
+    genotypes = some(digits, 40)
+    run, budget = record(digits, genotypes), digits.spec.constraints.max_params
+    carried = np.stack(translate(run, Translator(half.space), budget))
+    costs, feasible = half.space.judge(carried)
+    assert feasible.all()
+    shares = np.array([own["params"] / old.costs["params"] for own, old in zip(costs, run.candidates, strict=True)])
+    assert np.abs(np.log(shares / 0.5)).mean() < 0.2
+    rates = [d.name for d in half.space.dimensions].index("learning_rate")
+    np.testing.assert_array_equal(carried[:, rates], genotypes[:, rates])
+
+
+def test_another_family_takes_over_what_has_the_same_name(digits: Prepared):
+    cnn = prepare(load_spec(ROOT / "specs" / "image_digits_cnn.yaml"))
+    run = record(cnn, some(cnn, 20))
+    carried = np.stack(translate(run, Translator(digits.space), cnn.spec.constraints.max_params))
+    assert digits.space.judge(carried)[1].all()
+    depths = [d.name for d in digits.space.dimensions].index("num_layers")
+    had = [Blueprint.from_json(each.blueprint).sizes["num_layers"] for each in run.candidates]
+    assert np.corrcoef(carried[:, depths], had)[0, 1] > 0.5
+
+
+def test_the_best_of_the_most_similar_run_come_first(digits: Prepared, half: Prepared, tmp_path: Path):
+    best, of_half = some(digits, 12), some(half, 3)
+    with remembered(tmp_path, record(digits, best), record(half, of_half, "half")) as memory:
+        starts = MetaLearner(memory).predict_good_starting_point(digits, 6)
+    assert len({start.genotype for start in starts}) == 6
+    assert starts[0].genotype == tuple(best[0].tolist())
+    assert (starts[0].similarity, starts[0].place, starts[0].name) == (1.0, 0, "earlier")
+    assert {start.name for start in starts} == {"earlier", "half"}
+    assert digits.space.judge(np.array([start.genotype for start in starts]))[1].all()
+
+
+def test_nothing_comes_from_tasks_that_are_not_similar_or_from_runs_that_were_after_a_cost(
+    digits: Prepared, tmp_path: Path
+):
+    run = record(digits, some(digits, 5))
+    unlike = dataclasses.replace(run, name="unlike", task="text -> text", features={"log_classes": 9.0})
+    small = dataclasses.replace(run, name="small", objectives=({"metric": "params", "direction": "minimize"},))
+    with remembered(tmp_path, unlike, small) as memory:
+        assert MetaLearner(memory).predict_good_starting_point(digits, 6) == []
+
+
+def run_warm(out: Path, memory: Path, *more: str) -> int:
+    return main(tiny_command("image", out, "--quiet", "--memory", str(memory), *more))
+
+
+def test_a_run_starts_from_an_earlier_one_and_is_reproduced_while_the_memory_grows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.delenv("METAGEN_COLD")
+    memory, first, second = tmp_path / "memory.sqlite", tmp_path / "first", tmp_path / "second"
+    seeded = ("--set", "reproducibility.seed=1")
+    assert run_warm(first, memory) == 0
+    assert "starts" not in json.loads((first / "manifest.json").read_text())
+    command = tiny_command("image", second, "--memory", str(memory), *seeded)
+    assert main(command) == 0
+    shown = capsys.readouterr().err
+    manifest = json.loads((second / "manifest.json").read_text())
+    starts = manifest["starts"]
+    assert len(starts) == 1  # half of a round of three
+    assert f"starts from {starts[0]['name']} ({starts[0]['run']}), similarity" in shown
+    winner, tried = (json.loads((run / "result.json").read_text()) for run in (first, second))
+    assert starts[0]["candidate"] == winner["winner"]["number"] or starts[0]["place"] == 0
+    assert tried["starts"] == starts
+    assert main(["reproduce", str(second), "--quiet", "--workers", "1"]) == 0
+
+
+def test_a_cold_run_starts_from_nothing(digits: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("METAGEN_COLD")
+    remembered(tmp_path, record(digits, some(digits, 5))).__exit__()
+    assert run_warm(tmp_path / "cold", tmp_path / "memory.sqlite", "--cold") == 0
+    assert "starts" not in json.loads((tmp_path / "cold" / "manifest.json").read_text())
