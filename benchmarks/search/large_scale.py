@@ -20,7 +20,8 @@ from record import write_results  # noqa: E402
 
 from metagen_jax.automl.pipeline import UNTRAINED, prepare  # noqa: E402
 from metagen_jax.automl.progress import Silent  # noqa: E402
-from metagen_jax.automl.search_engine import ArchitectureSearchEngine, SearchResult  # noqa: E402
+from metagen_jax.automl.refiner import ArchitectureRefiner  # noqa: E402
+from metagen_jax.automl.search_engine import ArchitectureSearchEngine  # noqa: E402
 from metagen_jax.spec import Objective, load_spec  # noqa: E402
 
 CANDIDATES = 100_000
@@ -43,11 +44,8 @@ def main() -> None:
         objectives=(Objective("params", "maximize"),),
     )
     ready = time.perf_counter()
-    result = SearchResult([])
-    engine = ArchitectureSearchEngine(
-        prepared.space, search, UNTRAINED, jax.random.key(0), Silent(), prepared.prototypes
-    )
-    engine.run(lambda candidates: None, result)
+    engine = ArchitectureSearchEngine(prepared.space, search, jax.random.key(0), Silent(), prepared.prototypes)
+    result = ArchitectureRefiner(engine, search, UNTRAINED, Silent()).run()
     ended = time.perf_counter()
     params = [candidate.costs["params"] for candidate in result.candidates]
     outside = sum(not limits.min_params <= count <= (limits.max_params or count) for count in params)

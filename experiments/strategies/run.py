@@ -26,7 +26,8 @@ from metagen_jax.automl.pipeline import Options, Prepared, prepare  # noqa: E402
 from metagen_jax.automl.planning import new_plan  # noqa: E402
 from metagen_jax.automl.progress import Silent  # noqa: E402
 from metagen_jax.automl.prototype_trainer import PrototypeTrainer  # noqa: E402
-from metagen_jax.automl.search_engine import ArchitectureSearchEngine, SearchResult  # noqa: E402
+from metagen_jax.automl.refiner import ArchitectureRefiner  # noqa: E402
+from metagen_jax.automl.search_engine import ArchitectureSearchEngine  # noqa: E402
 from metagen_jax.population.devices import population_mesh  # noqa: E402
 from metagen_jax.search import hypervolume  # noqa: E402
 from metagen_jax.spec import load_spec  # noqa: E402
@@ -45,9 +46,8 @@ def search(prepared: Prepared, strategy: str, budget: int, seed: int) -> dict[st
     plan, mesh = new_plan(prepared, Options()), population_mesh(NUM_DEVICES)
     trainer = PrototypeTrainer(prepared.space, prepared.dataset, run_key, mesh, plan, Silent())
     settings = dataclasses.replace(prepared.spec.search, strategy=strategy, budget=budget, rounds=budget // ROUND)
-    result = SearchResult([])
-    engine = ArchitectureSearchEngine(prepared.space, settings, trainer, search_key, Silent())
-    engine.run(lambda candidates: None, result)
+    engine = ArchitectureSearchEngine(prepared.space, settings, search_key, Silent())
+    result = ArchitectureRefiner(engine, settings, trainer, Silent()).run()
     losses = objectives.losses(result.candidates, settings.objectives)
     failed = np.isnan(losses).any(axis=1)
     area = hypervolume(losses, ~failed, np.float32(REFERENCE_POINT)) / np.prod(REFERENCE_POINT)

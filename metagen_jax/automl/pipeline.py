@@ -25,10 +25,11 @@ from metagen_jax.automl.latency import Answer, answering
 from metagen_jax.automl.planning import plan_of
 from metagen_jax.automl.progress import Logged, Progress, Silent
 from metagen_jax.automl.prototype_trainer import OutOfTime, PrototypeTrainer
+from metagen_jax.automl.refiner import ArchitectureRefiner, SearchResult
 from metagen_jax.automl.run_folder import CHECKPOINTS, DATABASE, LOG, RunFolder, write_json
 from metagen_jax.automl.rungs import Schedule, schedule
 from metagen_jax.automl.samples import sample_answers, write_pictures
-from metagen_jax.automl.search_engine import ArchitectureSearchEngine, SearchResult
+from metagen_jax.automl.search_engine import ArchitectureSearchEngine
 from metagen_jax.automl.start import Start
 from metagen_jax.automl.stopwatch import MOST_MEASURED, Stopwatch, read_latency
 from metagen_jax.automl.time_limit import keep_within
@@ -46,7 +47,7 @@ from metagen_jax.synth.limits import longest_ms
 from metagen_jax.synth.modalities import Modality, lengths_of, modality_of
 from metagen_jax.synth.space import SearchSpace
 
-RESULT_SCHEMA_VERSION = 2
+RESULT_SCHEMA_VERSION = 3
 TIME_LIMIT = "the time limit"
 SEARCH_SHARE = 0.5  # of a time limit; the rest is for the finalists
 
@@ -284,24 +285,23 @@ class _Runner:
         trainer: Any = self._trainer
         if not self._options.train_prototypes:
             search, trainer = dataclasses.replace(search, objectives=(Objective("params", "maximize"),)), UNTRAINED
+        starts = [start.genotype for start in self._options.starts]
         engine = ArchitectureSearchEngine(
-            self._space,
-            search,
-            trainer,
-            self._search_key,
-            self._progress,
-            self._prototypes,
-            [start.genotype for start in self._options.starts],
+            self._space, search, self._search_key, self._progress, self._prototypes, starts
         )
+        refiner = ArchitectureRefiner(engine, search, trainer, self._progress, len(starts))
         self._progress.stage("search", search.budget * search.prototype_steps)
         try:
-            engine.run(
+            refiner.run(
                 lambda candidates: database.record(candidates, "prototype"),
                 result,
                 lambda candidate: self._options.train_prototypes and database.recall(candidate, "prototype"),
             )
         except OutOfTime:
             result.stopped = TIME_LIMIT
+        if result.history is not None:
+            for line in result.history.table().splitlines():
+                self._progress.note(line)
         if result.stopped:
             self._progress.note(f"search stopped early: {result.stopped}")
         if not any(candidate.status == TRAINED for candidate in result.candidates):
@@ -482,6 +482,7 @@ class _Runner:
             "objectives": [dataclasses.asdict(objective) for objective in self._spec.search.objectives],
             "strategy": self._spec.search.strategy,
             "proxy": searched.proxy,
+            "rounds": searched.history.to_json() if searched.history else [],
             "front": [
                 _summary(c) | {"validation": c.metrics, "steps": self._spec.search.prototype_steps} for c in front
             ],

@@ -1,63 +1,65 @@
-"""The search: a strategy proposes, prototypes are trained, the strategy is told."""
+"""The search engine: a strategy proposes candidates of a space and is told what was measured."""
 
-import dataclasses
 import functools
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from metagen_jax.automl import objectives
-from metagen_jax.automl.candidate import PROPOSED, Candidate
+from metagen_jax.automl.candidate import Candidate
 from metagen_jax.automl.progress import Progress
-from metagen_jax.automl.prototype_trainer import PrototypeTrainer
-from metagen_jax.automl.rungs import schedule
 from metagen_jax.search import STRATEGIES, ProxyState, SearchStrategy, is_trusted, proxy_start, start_from, was_repaired
 from metagen_jax.spec import Search
 from metagen_jax.synth.space import SearchSpace
 
 
-@dataclasses.dataclass
-class SearchResult:
-    """What a search leaves.
-
-    Attributes:
-      candidates: all that were proposed and within the limits, in order.
-      num_infeasible: proposals outside the limits, which were not built.
-      num_repaired: proposals that were outside the limits as they were drawn or bred, and were moved inside.
-      stopped: why the search ended before its budget, or an empty text.
-      proxy: how well the spec's proxy ranked the candidates by the first objective; None without a proxy.
-    """
+class Proposal(NamedTuple):
+    """What a round is to train, and what was left out or moved."""
 
     candidates: list[Candidate]
-    num_infeasible: int = 0
-    num_repaired: int = 0
-    stopped: str = ""
-    proxy: dict[str, Any] | None = None
+    num_infeasible: int  # outside the limits, and not built
+    num_repaired: int  # that were outside as they were drawn or bred, and were moved inside
 
 
 class ArchitectureSearchEngine:
-    """Searches a space for a number of rounds.
+    """Proposes candidates of a space, round after round, and is told what they turned out to be.
+
+    The strategy is a pure function of its key and of what it is told: the same calls give the same proposals.
 
     Args:
-      space: what is searched.
+      space: what is searched. D: its dimensions.
       search: budget, rounds, strategy, objectives.
-      trainer: measures candidates; None ranks by costs alone (every measured objective is then missing).
       key: consumed; the search draws from it, not the training.
-      progress: told what goes on.
+      progress: told of repairs.
       prototypes: the space of what is trained, by the same genotypes; None: the space itself.
-      starts: genotypes to try first, each of D indices.
+      starts: genotypes to propose first, each of D indices.
+
+    Attributes:
+      proxy: how well the spec's proxy ranked the candidates by the first objective; None without one.
+
+    Examples:
+      >>> from metagen_jax.automl.pipeline import prepare
+      >>> from metagen_jax.automl.progress import Silent
+      >>> from metagen_jax.spec import load_spec
+      >>> space = prepare(load_spec("specs/image_digits_demo.yaml", ["search.strategy=random"])).space
+      >>> engine = ArchitectureSearchEngine(space, space.spec.search, jax.random.key(0), Silent())
+      >>> proposal = engine.propose(left=3)
+      >>> [candidate.number for candidate in proposal.candidates], proposal.num_infeasible
+      ([0, 1, 2], 0)
+      >>> engine.tell(proposal.candidates)  # none of which was trained
+      >>> [candidate.round for candidate in engine.propose(left=2).candidates]
+      [2, 2]
     """
 
     def __init__(
         self,
         space: SearchSpace,
         search: Search,
-        trainer: PrototypeTrainer,
         key: jax.Array,
         progress: Progress,
         prototypes: SearchSpace | None = None,
@@ -65,12 +67,16 @@ class ArchitectureSearchEngine:
     ):
         self._space, self._prototypes = space, prototypes or space
         self._search = search
-        self._trainer = trainer
         self._key = key
         self._progress = progress
         self._starts = starts
         self._strategy = self._build_strategy()
         self._was_repaired = jax.jit(functools.partial(was_repaired, space.discrete))
+        self._ask, self._tell = jax.jit(self._strategy.ask), jax.jit(self._strategy.tell)
+        self._state = self._strategy.init(jax.random.fold_in(key, 0))
+        self._seen: set[tuple[int, ...]] = set()
+        self._rounds, self._num_proposed = 0, 0
+        self.proxy: dict[str, Any] | None = None
 
     def _build_strategy(self) -> SearchStrategy:
         search = self._search
@@ -97,68 +103,32 @@ class ArchitectureSearchEngine:
         costs = self._space.cost(genotypes)
         return -(costs.params.rounded() if self._search.proxy == "params" else costs.flops)
 
-    def run(
-        self,
-        record: Callable[[list[Candidate]], None],
-        result: SearchResult,
-        recall: Callable[[Candidate], bool] = lambda candidate: False,
-    ) -> None:
-        """Runs all rounds.
+    def propose(self, left: int) -> Proposal:
+        """The next round: at most `left` candidates that were not proposed before, all of them within the limits."""
+        self._rounds += 1
+        genotypes, self._state = self._ask(jax.random.fold_in(self._key, self._rounds), self._state)
+        proposed = list(self._unseen(np.asarray(genotypes)))[:left]
+        candidates, num_infeasible = self._decode(proposed)
+        self._num_proposed += len(candidates)
+        return Proposal(candidates, num_infeasible, self._count_repaired(proposed))
 
-        The strategy is a pure function of its key and of what it is told. A run that was interrupted is therefore gone
-        through again from its beginning, and only the candidates that are not remembered are trained.
+    def tell(self, candidates: list[Candidate]) -> None:
+        """Takes in what a round has measured; what failed counts as the worst."""
+        genotypes = np.stack([candidate.genotype for candidate in candidates]).astype(np.int32)
+        losses = objectives.losses(candidates, self._search.objectives)
+        told = (jnp.asarray(genotypes), jnp.asarray(losses), jnp.zeros(len(candidates), jnp.float32))
+        self._state = self._tell(self._state, *told)
+        if self._search.proxy != "none":
+            self.proxy = self._judge_proxy(self._state.inner if self._starts else self._state)
 
-        Args:
-          record: stores candidates that have just been measured.
-          recall: fills in a candidate that an earlier run has measured; False where there was none.
-          result: filled in while the search goes on, so that an interrupted one leaves what it has.
-        """
-        ask, tell = jax.jit(self._strategy.ask), jax.jit(self._strategy.tell)
-        state = self._strategy.init(jax.random.fold_in(self._key, 0))
-        seen: set[tuple[int, ...]] = set()
-        for number in range(1, self._search.rounds + 1):
-            genotypes, state = ask(jax.random.fold_in(self._key, number), state)
-            left = self._search.budget - len(result.candidates)
-            proposed = list(self._unseen(np.asarray(genotypes), seen))[:left]
-            candidates, infeasible = self._decode(proposed, number, first=len(result.candidates))
-            result.num_infeasible += infeasible
-            result.num_repaired += self._count_repaired(proposed, number, state)
-            if not candidates:
-                result.stopped = "every candidate within the limits has been trained" if left > 0 else ""
-                return
-            try:
-                self._measure(candidates, record, recall)
-            finally:  # what an interrupted round has measured counts
-                result.candidates += [candidate for candidate in candidates if candidate.status != PROPOSED]
-            told = self._told(candidates)
-            state = tell(state, *told)
-            if self._search.proxy != "none":
-                result.proxy = self._judge_proxy(state.inner if self._starts else state)
-
-    def _measure(
-        self,
-        candidates: list[Candidate],
-        record: Callable[[list[Candidate]], None],
-        recall: Callable[[Candidate], bool],
-    ) -> None:
-        new = [candidate for candidate in candidates if not recall(candidate)]
-        num_recalled, steps = len(candidates) - len(new), self._search.prototype_steps
-        if num_recalled:
-            self._progress.note(f"round {candidates[0].round}: {num_recalled} of {len(candidates)} already trained")
-            self._progress.advance(num_recalled * steps)
-        if new:
-            length = schedule(steps, self._search.rungs, self._search.reduction_factor)
-            self._trainer.train_prototypes(candidates, length, record, self._promoted)
-
-    def _promoted(self, candidates: Sequence[Candidate], step: int, count: int) -> set[int]:
-        return objectives.promoted(candidates, self._search.objectives, step, count)
-
-    def _count_repaired(self, proposed: list[np.ndarray], number: int, state: Any) -> int:
+    def _count_repaired(self, proposed: list[np.ndarray]) -> int:
         if not proposed:
             return 0
-        count = int(self._was_repaired(state, np.stack(proposed)).sum())
+        count = int(self._was_repaired(self._state, np.stack(proposed)).sum())
         if count:
-            self._progress.note(f"round {number}: {count} of {len(proposed)} proposals were moved into the limits")
+            self._progress.note(
+                f"round {self._rounds}: {count} of {len(proposed)} proposals were moved into the limits"
+            )
         return count
 
     def _judge_proxy(self, state: ProxyState) -> dict[str, Any]:
@@ -167,13 +137,13 @@ class ArchitectureSearchEngine:
         self._progress.note(f"rank correlation of {self._search.proxy} with quality: {correlation:.2f}, {verdict}")
         return {"name": self._search.proxy, "rank_correlation": correlation, "trusted": trusted}
 
-    def _unseen(self, genotypes: np.ndarray, seen: set[tuple[int, ...]]) -> Iterator[np.ndarray]:
+    def _unseen(self, genotypes: np.ndarray) -> Iterator[np.ndarray]:
         for genotype, values in zip(genotypes, map(tuple, genotypes.tolist()), strict=True):
-            if values not in seen:
-                seen.add(values)
+            if values not in self._seen:
+                self._seen.add(values)
                 yield genotype
 
-    def _decode(self, proposed: list[np.ndarray], number: int, first: int) -> tuple[list[Candidate], int]:
+    def _decode(self, proposed: list[np.ndarray]) -> tuple[list[Candidate], int]:
         if not proposed:
             return [], 0
         rows = np.stack(proposed)
@@ -187,12 +157,7 @@ class ArchitectureSearchEngine:
             strict=True,
         )
         candidates = [
-            Candidate(first + position, number, genotype, blueprint, own_costs, shrunk=shrunk)
+            Candidate(self._num_proposed + position, self._rounds, genotype, blueprint, own_costs, shrunk=shrunk)
             for position, (genotype, blueprint, own_costs, shrunk) in enumerate(shown)
         ]
         return candidates, len(rows) - len(kept)
-
-    def _told(self, candidates: list[Candidate]) -> tuple[jax.Array, jax.Array, jax.Array]:
-        genotypes = np.stack([candidate.genotype for candidate in candidates]).astype(np.int32)
-        losses = objectives.losses(candidates, self._search.objectives)
-        return jnp.asarray(genotypes), jnp.asarray(losses), jnp.zeros(len(candidates), jnp.float32)

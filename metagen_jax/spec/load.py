@@ -215,6 +215,7 @@ def _resolve(spec: SpecFile, file: str, locations: Locations) -> plain.ModelSpec
             ),
             budget=search.budget,
             rounds=search.rounds,
+            patience=search.patience,
             prototype_steps=search.prototype_steps,
             prototype_params=search.prototype_params,
             rungs=search.rungs,

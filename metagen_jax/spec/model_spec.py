@@ -166,7 +166,7 @@ class Objective:
 class Search:
     """How architectures are looked for; `budget` counts trained candidates, over all rounds.
 
-    `proxy` is "none" or the cost of which more is guessed to be better, in the first round. A network of more than
+    `patience` is the number of rounds without gain that end the search, or None: all rounds. `proxy` is "none" or the cost of which more is guessed to be better, in the first round. A network of more than
     `prototype_params` parameters is scaled down before it is trained.
     """
 
@@ -175,6 +175,7 @@ class Search:
     objectives: tuple[Objective, ...]
     budget: int
     rounds: int
+    patience: int | None
     prototype_steps: int
     prototype_params: int
     rungs: int

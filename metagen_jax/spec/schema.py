@@ -371,6 +371,13 @@ class SearchSection(Section):
         examples=[3],
         json_schema_extra={"x-default": "3, or the budget where that is less"},
     )
+    patience: Annotated[int | None, Whole(1, 1000)] = key(
+        None,
+        "Rounds in a row that bring nothing after which the search ends: no gain in the volume that the front "
+        "dominates, or with one objective none in the best value.",
+        2,
+        "all rounds",
+    )
     prototype_steps: Annotated[int, _STEPS] = key(100, "Training steps of each candidate.", 120)
     prototype_params: Annotated[int, Whole(1000, 10**9)] = key(
         5_000_000,

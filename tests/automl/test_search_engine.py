@@ -10,8 +10,9 @@ import pytest
 from metagen_jax.automl.candidate import FAILED, TRAINED, Candidate, Score
 from metagen_jax.automl.pipeline import Prepared, prepare
 from metagen_jax.automl.progress import Silent
+from metagen_jax.automl.refiner import ArchitectureRefiner, SearchResult
 from metagen_jax.automl.rungs import Schedule
-from metagen_jax.automl.search_engine import ArchitectureSearchEngine, SearchResult
+from metagen_jax.automl.search_engine import ArchitectureSearchEngine
 from metagen_jax.search import STRATEGIES
 from metagen_jax.spec import load_spec
 from metagen_jax.spec.schema import STRATEGIES as STRATEGY_WORDS
@@ -36,11 +37,9 @@ def prepared() -> Prepared:
 
 
 def search(prepared: Prepared, **settings) -> SearchResult:
-    changed = dataclasses.replace(prepared.spec.search, budget=7, rounds=3, **settings)
-    result = SearchResult([])
-    engine = ArchitectureSearchEngine(prepared.space, changed, JudgedBySize(), jax.random.key(0), Silent())
-    engine.run(lambda candidates: None, result)
-    return result
+    changed = dataclasses.replace(prepared.spec.search, **({"budget": 7, "rounds": 3} | settings))
+    engine = ArchitectureSearchEngine(prepared.space, changed, jax.random.key(0), Silent())
+    return ArchitectureRefiner(engine, changed, JudgedBySize(), Silent()).run()
 
 
 def test_the_spec_knows_every_strategy_by_name():
@@ -72,3 +71,38 @@ def test_candidates_that_had_to_be_repaired_are_counted(prepared: Prepared, prox
     assert 0 < result.num_repaired <= 7
     assert result.num_infeasible == 0
     assert search(prepared, strategy="random").num_repaired == 0
+
+
+def test_the_history_says_what_each_round_brought(prepared: Prepared):
+    result = search(prepared, strategy="evolution")
+    assert result.history is not None
+    rounds = result.history.rounds
+    assert [(each.proposed, each.trained, each.failed) for each in rounds] == [(3, 3, 0), (3, 2, 1), (1, 1, 0)]
+    assert sum(each.steps for each in rounds) == 6 * prepared.spec.search.prototype_steps
+    assert [each.volume for each in rounds] == sorted(each.volume for each in rounds)
+    best = min(20.0 - math.log(c.costs["params"]) for c in result.candidates if c.status == TRAINED)
+    assert rounds[-1].best == pytest.approx(best)
+    assert rounds[-1].proxies["params"][0] == pytest.approx(1.0)
+    assert len(result.history.table().splitlines()) == 4
+
+
+class NothingGetsBetter(JudgedBySize):
+    def train_prototypes(self, candidates: list[Candidate], length: Schedule, record, promote) -> None:
+        for candidate in candidates:
+            candidate.status, candidate.scores = TRAINED, [Score(length.steps, {"loss": 1.0 + candidate.round})]
+
+
+def test_patience_ends_a_search_that_gains_nothing(prepared: Prepared):
+    settings = dataclasses.replace(
+        prepared.spec.search, budget=20, rounds=10, objectives=prepared.spec.search.objectives[:1], strategy="random"
+    )
+
+    def rounds(patience: int | None) -> tuple[int, str]:
+        changed = dataclasses.replace(settings, patience=patience)
+        engine = ArchitectureSearchEngine(prepared.space, changed, jax.random.key(0), Silent())
+        result = ArchitectureRefiner(engine, changed, NothingGetsBetter(), Silent()).run()
+        return len(result.candidates), result.stopped
+
+    assert rounds(2) == (4, "2 round(s) without gain")
+    assert rounds(9) == (18, "9 round(s) without gain")
+    assert rounds(None) == (20, "")

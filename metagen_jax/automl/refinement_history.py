@@ -1,0 +1,174 @@
+"""What each round of a search brought: proposed, trained, promoted, gained, and how well costs alone would have ranked."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from metagen_jax.automl import objectives
+from metagen_jax.automl.candidate import FAILED, STOPPED, TRAINED, Candidate
+from metagen_jax.search import hypervolume, rank_agreement
+from metagen_jax.spec import Objective
+
+PROXIES = ("params", "flops")  # of which more is guessed to be better; they are known before anything is trained
+RANKED = 256  # candidates that proxies are judged by, the last ones
+SMALLEST_GAIN = 1e-3  # of the volume; less of it is none
+
+
+@dataclasses.dataclass(frozen=True)
+class Round:
+    """One round.
+
+    Attributes:
+      number: from 1 on.
+      proposed: candidates within the limits, those of the memory included.
+      from_memory: how many of them an earlier run has brought.
+      trained: to the last rung.
+      stopped: at an earlier rung.
+      failed: by a loss that was no number, or a program that could not be compiled.
+      steps: of training, of all of them together.
+      best: the smallest value of the first objective so far, as the user counts it; None as long as there is none.
+      volume: what the front dominates below the worst values of the first round; of one objective, how far the best is
+        below that.
+      gain: by how much of it this round has raised the volume, 0 to 1.
+      proxies: of each its rank correlation with the first objective over the last candidates, and the lower end of its
+        interval: in 95 % of runs the true value lies above.
+    """
+
+    number: int
+    proposed: int
+    from_memory: int
+    trained: int
+    stopped: int
+    failed: int
+    steps: int
+    best: float | None
+    volume: float
+    gain: float
+    proxies: Mapping[str, tuple[float, float]]
+
+
+class RefinementHistory:
+    """The rounds of a search, in order.
+
+    Args:
+      wanted: the objectives of the spec.
+
+    Attributes:
+      rounds: those that ended.
+
+    Examples:
+      >>> from metagen_jax.automl.candidate import Score
+      >>> from metagen_jax.synth.architecture import Blueprint
+      >>> def trained(number, loss):
+      ...     blueprint = Blueprint("vit", {}, {}, {})
+      ...     costs = {"params": 10 * number, "flops": 1.0}
+      ...     return Candidate(number, 1, np.zeros(1), blueprint, costs, TRAINED, scores=[Score(20, {"loss": loss})])
+      >>> history = RefinementHistory([Objective("validation_loss", "minimize")])
+      >>> history.add([trained(0, 2.0), trained(1, 1.0)])
+      >>> history.add([trained(2, 1.5)])
+      >>> [(each.best, each.volume, each.gain) for each in history.rounds], history.rounds_without_gain
+      ([(1.0, 1.0, 1.0), (1.0, 1.0, 0.0)], 1)
+      >>> print(history.table())
+      round  proposed  memory  trained  stopped  failed  steps  validation_loss  volume    gain  params  flops
+          1         2       0        2        0       0     40                1       1  100.0%    1.00   0.00
+          2         1       0        1        0       0     20                1       1    0.0%    0.50   0.00
+    """
+
+    def __init__(self, wanted: Sequence[Objective]):
+        self.rounds: list[Round] = []
+        self._objectives = tuple(wanted)
+        self._front: list[Candidate] = []  # of all that was trained: nothing else adds to the volume
+        self._recent: list[Candidate] = []
+        self._reference: np.ndarray | None = None
+
+    def add(self, candidates: Sequence[Candidate], from_memory: int = 0) -> None:
+        """Adds a round with everything that it proposed, measured or not."""
+        self._front = objectives.front([*self._front, *candidates], self._objectives)
+        self._recent = [*self._recent, *candidates][-RANKED:]
+        statuses = [candidate.status for candidate in candidates]
+        volume = self._volume(candidates)
+        before = self.rounds[-1].volume if self.rounds else 0.0
+        self.rounds.append(
+            Round(
+                number=len(self.rounds) + 1,
+                proposed=len(candidates),
+                from_memory=from_memory,
+                trained=statuses.count(TRAINED),
+                stopped=statuses.count(STOPPED),
+                failed=statuses.count(FAILED),
+                steps=sum(candidate.scores[-1].step for candidate in candidates if candidate.scores),
+                best=self._best(),
+                volume=volume,
+                gain=(volume - before) / volume if volume > 0 else 0.0,
+                proxies={name: self._agreement(name) for name in PROXIES},
+            )
+        )
+
+    @property
+    def rounds_without_gain(self) -> int:
+        """How many rounds in a row, up to the last one, have brought next to nothing."""
+        gains = [each.gain >= SMALLEST_GAIN for each in self.rounds]
+        return len(gains) - max((number + 1 for number, gained in enumerate(gains) if gained), default=0)
+
+    def table(self) -> str:
+        """The rounds as text, one a line; of proxies the rank correlation."""
+        names = ["round", "proposed", "memory", "trained", "stopped", "failed", "steps", self._objectives[0].metric]
+        rows = [
+            [
+                *map(str, (r.number, r.proposed, r.from_memory, r.trained, r.stopped, r.failed, r.steps)),
+                "-" if r.best is None else f"{r.best:.4g}",
+                f"{r.volume:.4g}",
+                f"{r.gain:.1%}",
+                *(f"{r.proxies[name][0]:.2f}" for name in PROXIES),
+            ]
+            for r in self.rounds
+        ]
+        lines = [[*names, "volume", "gain", *PROXIES], *rows]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+        return "\n".join("  ".join(cell.rjust(w) for cell, w in zip(line, widths, strict=True)) for line in lines)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        return [
+            dataclasses.asdict(each)
+            | {
+                "proxies": {
+                    name: {"rank_correlation": rho, "at_least": low} for name, (rho, low) in each.proxies.items()
+                }
+            }
+            for each in self.rounds
+        ]
+
+    def _best(self) -> float | None:
+        return objectives.value(self._front[0], self._objectives[0].metric) if self._front else None
+
+    def _volume(self, candidates: Sequence[Candidate]) -> float:
+        """Below the worst values of the first round that had any."""
+        if not self._front:
+            return 0.0
+        if self._reference is None:
+            trained = [candidate for candidate in candidates if candidate.status == TRAINED]
+            self._reference = np.nanmax(objectives.losses(trained, self._objectives), axis=0)
+        losses = objectives.losses(self._front, self._objectives)
+        if len(self._objectives) == 1:
+            return float(self._reference[0] - losses.min())
+        rows, valid = _padded(losses)
+        return float(hypervolume(rows, valid, jnp.asarray(self._reference)))
+
+    def _agreement(self, name: str) -> tuple[float, float]:
+        """Of those trained to the end alone: at an earlier rung another order may hold."""
+        trained = [candidate for candidate in self._recent if candidate.status == TRAINED]
+        losses, valid = _padded(objectives.losses(trained, self._objectives[:1]))
+        scores, _ = _padded(np.array([[-float(candidate.costs[name])] for candidate in trained]).reshape(-1, 1))
+        rho, low = rank_agreement(scores[:, 0], losses, valid)
+        return round(float(rho), 4), round(float(low), 4)
+
+
+def _padded(rows: np.ndarray) -> tuple[jax.Array, jax.Array]:
+    """`(N, M)` rows with others behind them up to a power of two, so that few sizes are compiled; which are real."""
+    size = 1 << max(len(rows) - 1, 0).bit_length()
+    filled = np.concatenate([rows, np.zeros((size - len(rows), *rows.shape[1:]))])
+    return jnp.asarray(filled, jnp.float32), jnp.arange(size) < len(rows)
