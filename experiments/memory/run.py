@@ -1,0 +1,208 @@
+"""Does what is remembered make the next search shorter?
+
+    python experiments/memory/run.py                       # nine tasks, five seeds, on two cores
+    python experiments/memory/run.py --tasks image_digits_demo image_digits_cnn --seeds 1   # a short form
+
+Every task is searched without a memory. Then each is searched again from a memory of all the others (leave one task
+out), of those that have nothing to do with it, and of itself, also with half the parameters allowed. See README.md
+beside it. Writes results/memory.json.
+"""
+
+import argparse
+import dataclasses
+import json
+import multiprocessing
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # wherever the script is started
+
+import jax
+import numpy as np
+
+from experiments.provenance import provenance
+from metagen_jax.automl import objectives
+from metagen_jax.automl.meta_learner import MetaLearner, num_starts
+from metagen_jax.automl.pipeline import Options, Prepared, Run, keys_of, prepare
+from metagen_jax.automl.planning import new_plan
+from metagen_jax.automl.progress import Silent
+from metagen_jax.automl.prototype_trainer import PrototypeTrainer
+from metagen_jax.automl.refiner import ArchitectureRefiner
+from metagen_jax.automl.remembering import record_of
+from metagen_jax.automl.search_engine import ArchitectureSearchEngine
+from metagen_jax.automl.start import Start
+from metagen_jax.memory import Memory, RunRecord
+from metagen_jax.population.devices import population_mesh
+from metagen_jax.spec import load_spec
+
+ROOT = Path(__file__).parents[2]
+BUDGET, ROUND = 40, 8  # candidates of a search, and of each of its rounds
+LONGEST = 48  # candidates after which a search that starts from the memory is given up
+STEPS = 60  # of training, of each candidate
+TASKS = {  # each with what it is given beside STEPS
+    "image_digits_demo": (),
+    "image_digits_cnn": (),
+    "image_vit_classification": ("data.max_examples=2000",),
+    "image_cnn_edge": ("data.max_examples=2000",),
+    "image_vae": ("data.max_examples=2000",),
+    "text_char_lm": (),
+    "text_classification": (),
+    "audio_classification": (),
+    "video_classification": (),
+}
+COLD_SEED, WARM_SEED = 100, 200  # from which seeds are counted: one search must not know the dice of the other
+
+
+def spec_of(task: str, seed: int, *more: str) -> Prepared:
+    given = (*TASKS[task], f"search.prototype_steps={STEPS}", f"reproducibility.seed={seed}", *more)
+    return prepare(load_spec(ROOT / "specs" / f"{task}.yaml", given))
+
+
+def search(prepared: Prepared, budget: int, starts: Sequence[Start] = ()) -> tuple[list[float], Run]:
+    """Returns the value of the first objective of each candidate, in order, infinite where it failed; and the run."""
+    run_key, search_key = keys_of(prepared.spec)
+    settings = dataclasses.replace(prepared.spec.search, budget=budget, rounds=budget // ROUND)
+    plan, mesh = new_plan(prepared, Options()), population_mesh(1)
+    trainer = PrototypeTrainer(prepared.prototypes, prepared.dataset, run_key, mesh, plan, Silent())
+    genotypes = [start.genotype for start in starts]
+    engine = ArchitectureSearchEngine(prepared.space, settings, search_key, Silent(), prepared.prototypes, genotypes)
+    candidates = ArchitectureRefiner(engine, settings, trainer, Silent(), len(starts)).run().candidates
+    losses = objectives.losses(candidates, settings.objectives)[:, 0]
+    values = np.where(np.isfinite(losses), losses, np.inf).tolist()
+    return values, Run(Path(), {}, [], candidates[0], candidates, [], None, True)
+
+
+def starts_from(prepared: Prepared, records: Sequence[RunRecord]) -> list[Start]:
+    with tempfile.TemporaryDirectory() as folder, Memory(Path(folder) / "memory.sqlite") as memory:
+        memory.merge(records)
+        settings = dataclasses.replace(prepared.spec.search, budget=BUDGET, rounds=BUDGET // ROUND)
+        return MetaLearner(memory).predict_good_starting_point(prepared, num_starts(settings))
+
+
+def cold(task: str, seeds: int, *more: str) -> list[tuple[list[float], str]]:
+    """Of each seed the values of a search without a memory, and its record."""
+    _share_compilations()
+    found = []
+    for seed in range(COLD_SEED, COLD_SEED + seeds):
+        prepared = spec_of(task, seed, *more)
+        values, run = search(prepared, BUDGET)
+        found.append((values, record_of(prepared, run, "").to_json()))
+        _say(task, "cold", *more, seed, min(values))
+    return found
+
+
+def warm(task: str, colds: dict[str, list[tuple[list[float], str]]], seeds: int) -> list[dict[str, Any]]:
+    """Of each seed what searches of a task came to that began with what is remembered."""
+    _share_compilations()
+    rows = []
+    for number in range(seeds):
+        prepared = spec_of(task, WARM_SEED + number)
+        records = {name: RunRecord.from_json(runs[number][1]) for name, runs in colds.items()}
+        others = [record for name, record in records.items() if name != task]
+        unrelated = [record for record in others if not _kinds(record.task) & _kinds(records[task].task)]
+        goal = min(colds[task][number][0])
+        row: dict[str, Any] = {"task": task, "seed": number, "goal": goal, "cold": colds[task][number][0]}
+        starts = starts_from(prepared, others)
+        row["others"] = search(prepared, LONGEST, starts)[0]
+        row["starts"] = [start.to_json() for start in starts]
+        far = starts_from(prepared, unrelated)
+        row["unrelated_starts"] = len(far)
+        row["unrelated"] = search(prepared, LONGEST, far)[0]  # with no start: one without a memory, by other dice
+        row["same_again"] = search(prepared, ROUND, starts_from(prepared, [records[task]]))[0]
+        halved = spec_of(task, WARM_SEED + number, f"constraints.parameter_budget={_most(prepared) // 2}")
+        row["half"] = search(halved, ROUND, starts_from(halved, [records[task]]))[0]
+        row["half_cold"] = search(halved, BUDGET)[0]
+        rows.append(row)
+        _say(task, "warm", number, goal, reached(row["others"], goal), min(row["same_again"]), min(row["half"]))
+    return rows
+
+
+def reached(values: Sequence[float], goal: float) -> int | None:
+    """After how many candidates a search was as good as the goal; None if it never was.
+
+    Examples:
+      >>> reached([3.0, 1.0, 0.5], 1.0), reached([3.0], 1.0)
+      (2, None)
+    """
+    return next((number for number, value in enumerate(values, start=1) if value <= goal), None)
+
+
+def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The figures that count. A search that never came to the goal counts as one candidate more than it had."""
+
+    def ratios(kind: str) -> np.ndarray:
+        return np.array([(reached(row[kind], row["goal"]) or LONGEST + 1) / BUDGET for row in rows])
+
+    again = [min(row["same_again"]) / row["goal"] for row in rows]
+    half = [min(row["half"]) / min(row["half_cold"]) for row in rows]
+    first = [min(row["cold"][:ROUND]) / row["goal"] for row in rows]
+    return {
+        "searches": len(rows),
+        "from_others": _spread(ratios("others")),
+        "from_unrelated": _spread(ratios("unrelated")),
+        "unrelated_starts": sum(row["unrelated_starts"] for row in rows),
+        "same_again_first_round": _spread(np.array(again)),
+        "half_budget_first_round": _spread(np.array(half)),
+        "first_round_without_memory": _spread(np.array(first)),
+    }
+
+
+def _spread(values: np.ndarray) -> dict[str, float]:
+    return {"median": round(float(np.median(values)), 4), "worst": round(float(values.max()), 4)}
+
+
+def _most(prepared: Prepared) -> int:
+    most = prepared.spec.constraints.max_params
+    assert most is not None
+    return most
+
+
+def _kinds(task: str) -> set[str]:
+    return {word for word in task.split() if word.isalpha()}
+
+
+def _share_compilations() -> None:
+    folder = Path(tempfile.gettempdir()) / "metagen_jax_experiments_memory"
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+
+def _say(*words: Any) -> None:
+    print(*words, file=sys.stderr, flush=True)
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Compares searches with and without a memory.")
+    parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=list(TASKS), help="(default: all)")
+    parser.add_argument("--seeds", type=int, default=5, help="of each task (default: %(default)s)")
+    parser.add_argument("--processes", type=int, default=2, help="at the same time (default: %(default)s)")
+    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results", help="folder for the JSON")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    options, started = parse(arguments), time.monotonic()
+    with ProcessPoolExecutor(options.processes, multiprocessing.get_context("spawn")) as pool:
+        cold_runs = {task: pool.submit(cold, task, options.seeds) for task in options.tasks}
+        colds = {task: run.result() for task, run in cold_runs.items()}
+        warm_runs = [pool.submit(warm, task, colds, options.seeds) for task in options.tasks]
+        rows = [row for run in warm_runs for row in run.result()]
+    result = {
+        **provenance("experiments/memory/run.py", jax.default_backend(), COLD_SEED),
+        "seconds": round(time.monotonic() - started, 1),
+        "all": summary(rows),
+        **{task: summary([row for row in rows if row["task"] == task]) for task in options.tasks},
+        "rows": rows,
+    }
+    options.results.mkdir(parents=True, exist_ok=True)
+    (options.results / "memory.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps({name: result[name] for name in ("all", *options.tasks)}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
