@@ -166,8 +166,9 @@ class Objective:
 class Search:
     """How architectures are looked for; `budget` counts trained candidates, over all rounds.
 
-    `patience` is the number of rounds without gain that end the search, or None: all rounds. `proxy` is "none" or the cost of which more is guessed to be better, in the first round. A network of more than
-    `prototype_params` parameters is scaled down before it is trained.
+    `patience` is the number of rounds without gain that end the search, or None: all rounds. `proxy` is "none" or the cost
+    of which more is guessed to be better, in the first round. A network of more than `prototype_params` parameters is
+    scaled down before it is trained.
     """
 
     strategy: str
