@@ -49,7 +49,7 @@ def similarity(task: str, features: Mapping[str, float], other: str, others: Map
       (0.37, 0.14)
     """
     squared = OF_A_KIND**2 * len(_kinds(task) ^ _kinds(other))
-    for name in features.keys() | others.keys():
+    for name in sorted(features.keys() | others.keys()):  # in one order, so that every process has the same bits
         if name in features and name in others:
             squared += min(abs(features[name] - others[name]) / STEPS.get(name, 1.0), MOST_STEPS) ** 2
         else:
