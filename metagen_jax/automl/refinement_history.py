@@ -30,10 +30,10 @@ class Round:
       stopped: at an earlier rung.
       failed: by a loss that was no number, or a program that could not be compiled.
       steps: of training, of all of them together.
-      best: the smallest value of the first objective so far, as the user counts it; None as long as there is none.
+      best: the best value of the first objective so far, as the user counts it; None as long as there is none.
       volume: what the front dominates below the worst values of the first round; of one objective, how far the best is
         below that.
-      gain: by how much of it this round has raised the volume, 0 to 1.
+      gain: by how much of it this round has raised the volume, 0 to 1; 1 for the first round that trained anything.
       proxies: of each its rank correlation with the first objective over the last candidates, and the lower end of its
         interval: in 95 % of runs the true value lies above.
     """
@@ -87,6 +87,7 @@ class RefinementHistory:
 
     def add(self, candidates: Sequence[Candidate], from_memory: int = 0) -> None:
         """Adds a round with everything that it proposed, measured or not."""
+        had_any = bool(self._front)
         self._front = objectives.front([*self._front, *candidates], self._objectives)
         self._recent = [*self._recent, *candidates][-RANKED:]
         statuses = [candidate.status for candidate in candidates]
@@ -103,7 +104,7 @@ class RefinementHistory:
                 steps=sum(candidate.scores[-1].step for candidate in candidates if candidate.scores),
                 best=self._best(),
                 volume=volume,
-                gain=(volume - before) / volume if volume > 0 else 0.0,
+                gain=_gain(before, volume) if had_any else float(bool(self._front)),
                 proxies={name: self._agreement(name) for name in PROXIES},
             )
         )
@@ -165,6 +166,10 @@ class RefinementHistory:
         scores, _ = _padded(np.array([[-float(candidate.costs[name])] for candidate in trained]).reshape(-1, 1))
         rho, low = rank_agreement(scores[:, 0], losses, valid)
         return round(float(rho), 4), round(float(low), 4)
+
+
+def _gain(before: float, volume: float) -> float:
+    return (volume - before) / volume if volume > 0 else 0.0
 
 
 def _padded(rows: np.ndarray) -> tuple[jax.Array, jax.Array]:
