@@ -23,7 +23,8 @@ def record_of(prepared: Prepared, run: Run, date: str) -> RunRecord:
     spec = prepared.spec
     task, features = task_of(prepared)
     finished = [candidate for candidate in run.candidates if candidate.status != PROPOSED]
-    order = [finished[i].number for i in objectives.best_first(finished, spec.search.objectives)]
+    measured = [each for each in finished if not math.isnan(objectives.value(each, spec.search.objectives[0].metric))]
+    order = [measured[i].number for i in objectives.best_first(measured, spec.search.objectives)]
     places = {number: place for place, number in enumerate(order)}
     later = {finalist.number: _measurements("final", finalist) for finalist in run.finalists}
     return RunRecord(

@@ -17,7 +17,8 @@ class Measured:
       costs: `params`, `flops`, `memory_bytes` and `latency_ms`, as they were predicted.
       status: `"trained"`, `"stopped"` or `"failed"`.
       reason: why it failed, in words.
-      place: 0 for the best of the run by its first objective, and so on; None where it was stopped early or failed.
+      place: 0 for the best of the run by its first objective, and so on; None where it was stopped early, failed, or was not
+        trained in the search.
       measurements: of each fidelity: `stage`, training steps as `step`, and `metrics` by their names.
     """
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from metagen_jax.automl.candidate import TRAINED, Candidate, Score
 from metagen_jax.automl.meta_learner import MetaLearner
-from metagen_jax.automl.pipeline import Prepared, prepare
-from metagen_jax.automl.remembering import task_of
+from metagen_jax.automl.pipeline import Prepared, Run, prepare
+from metagen_jax.automl.remembering import record_of, task_of
 from metagen_jax.automl.transfer import Translator
 from metagen_jax.cli import main
 from metagen_jax.memory import Measured, Memory, RunRecord
@@ -123,6 +124,19 @@ def test_nothing_comes_from_tasks_that_are_not_similar_or_from_runs_that_were_af
     small = dataclasses.replace(run, name="small", objectives=({"metric": "params", "direction": "minimize"},))
     with remembered(tmp_path, unlike, small) as memory:
         assert MetaLearner(memory).predict_good_starting_point(digits, 6) == []
+
+
+def test_what_was_never_trained_in_the_search_has_no_place(digits: Prepared):
+    genotypes = some(digits, 4)
+    costs, blueprints = digits.space.costs_of(genotypes), digits.space.blueprints(genotypes)
+    candidates = [
+        Candidate(number, 1, genotypes[number], blueprints[number], costs[number], TRAINED) for number in range(4)
+    ]
+    for number, loss in ((1, 0.5), (3, 0.25)):
+        candidates[number].scores = [Score(20, {"loss": loss, "accuracy": 1 - loss})]
+    trained = [candidates[3], candidates[1]]
+    run = Run(Path(), {}, trained, trained[0], candidates, finalists=[], latency=None, complete=True)
+    assert [each.place for each in record_of(digits, run, "2026-11-27").candidates] == [None, 1, None, 0]
 
 
 def run_warm(out: Path, memory: Path, *more: str) -> int:
