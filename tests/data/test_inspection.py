@@ -337,6 +337,29 @@ def test_tables_of_pictures_with_labels_and_of_texts_alone(tmp_path: Path):
     proposed(tmp_path / "lines.csv", tmp_path)
 
 
+@pytest.mark.parametrize("kind", ["image_folder", "video_folder", "audio_folder", "text_folder"])
+@pytest.mark.parametrize(("broken", "told"), [("ab", "no training examples"), ("b", "one label only, 'a'")])
+def test_training_examples_that_are_all_broken_are_a_problem(tmp_path: Path, kind: str, broken: str, told: str):
+    ending = {"image_folder": ".png", "video_folder": "/1.png", "audio_folder": ".wav", "text_folder": ".txt"}[kind]
+    for number in range(6):
+        for split, label in (("train", "a"), ("train", "b"), ("test", "a"), ("test", "b")):
+            file = tmp_path / "set" / split / label / f"{number}{ending}"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if kind == "audio_folder":
+                write_wave(file, 100 * RNG.integers(-9, 9, 400, dtype=np.int16), 8000)
+            elif kind == "text_folder":
+                file.write_text(f"text {number} of {label} for {split}")
+            else:
+                picture(file)
+            if kind == "video_folder":
+                picture(file.with_name("2.png"))
+            if split == "train" and label in broken:
+                file.write_bytes(b"\xff")
+    findings = inspect(tmp_path / "set")
+    assert kind_of(tmp_path / "set") == kind and not findings.proposals
+    assert len(findings.problems) == 6 * len(broken) + 1 and told in findings.problems[-1]
+
+
 def test_too_few_examples_to_hold_some_out_are_a_problem(tmp_path: Path):
     for name in ("cat", "dog"):
         for number in range(2):

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import numpy as np
 from metagen_jax.data import waves
 from metagen_jax.data.datasets import SPLITS
 from metagen_jax.data.inspection.duplicates import Example, duplicates
-from metagen_jax.data.inspection.findings import Findings, Proposal, balance, division, held_out
+from metagen_jax.data.inspection.findings import Findings, Proposal, balance, division, held_out, training_counts
 from metagen_jax.data.sources.audio_folder import WAVES, conversion_notes, proposed_rate, proposed_seconds
 from metagen_jax.data.sources.class_folders import list_splits, passed_over
 from metagen_jax.errors import DataError
@@ -42,11 +41,15 @@ def inspect_audio_folder(path: Path) -> Findings:
     if not recordings:
         return Findings((), problems=tuple(problems))
     heads = [recording.head for recording in recordings]
-    counts = Counter(each.example.label for each in recordings if each.example.split == "train")
-    classes, remarks = balance(dict(sorted(counts.items())))
+    examples = [recording.example for recording in recordings]
+    try:
+        counts = training_counts(path, examples)
+    except DataError as error:
+        return Findings((), problems=(*problems, str(error)))
+    classes, remarks = balance(counts)
     notes = conversion_notes(heads, proposed_rate(heads), proposed_seconds(heads))
     found = (
-        division((each.example.split for each in recordings), "recordings"),
+        division((example.split for example in examples), "recordings"),
         _lengths(heads),
         *classes,
         *notes,
@@ -55,12 +58,12 @@ def inspect_audio_folder(path: Path) -> Findings:
     silent = [each.example.name for each in recordings if each.is_silent]
     if silent:
         remarks.append(f"nothing but silence: {len(silent)} recordings, such as {silent[0]}")
-    problems += held_out(path, counts.elements(), (each.example.split for each in recordings), "recordings")
-    remarks += duplicates((each.example for each in recordings), "recording", "recordings")
+    problems += held_out(path, counts.elements(), (example.split for example in examples), "recordings")
+    remarks += duplicates(examples, "recording", "recordings")
     proposal = Proposal(
         *("audio", "label", "classification", "spectrogram_transformer", ("accuracy", "loss")),
         num_classes=len(counts),
-        batch_size=min(32, max(1, sum(counts.values()) // 2)),
+        batch_size=min(32, max(1, counts.total() // 2)),
     )
     return Findings(found, tuple(remarks), tuple(problems), (proposal,))
 

@@ -12,6 +12,8 @@ from typing import Any
 import yaml
 
 from metagen_jax.data.datasets import SPLITS
+from metagen_jax.data.inspection.duplicates import Example
+from metagen_jax.data.sources.labelled_texts import check_labels
 from metagen_jax.errors import DataError
 from metagen_jax.spec.tasks import arrow
 
@@ -155,6 +157,17 @@ def held_out(path: Path, labels: Iterable[str], splits: Iterable[str], many: str
     if not missing or any(count >= 3 for count in counts.values()):
         return []
     return [f"{path}: no {many} are left for {' and '.join(missing)}\n  Add {many}: three of a class at least."]
+
+
+def training_counts(path: Path, examples: Iterable[Example]) -> Counter[str]:
+    """How many training examples each class has, sorted by name.
+
+    Raises:
+      DataError: there are fewer than two classes.
+    """
+    counts = Counter(sorted(example.label for example in examples if example.split == "train"))
+    check_labels(path, tuple(counts))
+    return counts
 
 
 def balance(counts: Mapping[str, int]) -> tuple[list[str], list[str]]:

@@ -1,6 +1,5 @@
 """A folder of pictures: every one is opened."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -8,12 +7,11 @@ from typing import Any
 
 from metagen_jax.data.datasets import SPLITS
 from metagen_jax.data.inspection.duplicates import Example, duplicates
-from metagen_jax.data.inspection.findings import Findings, balance, division, held_out, image_proposal
+from metagen_jax.data.inspection.findings import Findings, balance, division, held_out, image_proposal, training_counts
 from metagen_jax.data.inspection.image_shape import proposed_size
 from metagen_jax.data.inspection.pictures import Seen, look_at, sizes_line, sizes_of
 from metagen_jax.data.sources.class_folders import list_splits, passed_over
 from metagen_jax.data.sources.image_folder import PICTURES
-from metagen_jax.data.sources.labelled_texts import check_labels, class_names_of
 from metagen_jax.errors import DataError
 
 
@@ -53,11 +51,10 @@ def labelled_pictures(
         return Findings((), problems=tuple(problems))
     examples, seen = zip(*pictures, strict=True)
     try:
-        check_labels(path, class_names_of(example.label for example in examples))
+        counts = training_counts(path, examples)
     except DataError as error:
         return Findings((), problems=(*problems, str(error)))
-    counts = Counter(example.label for example in examples if example.split == "train")
-    classes, remarks = balance(dict(sorted(counts.items())))
+    classes, remarks = balance(counts)
     found = (division((each.split for each in examples), "pictures"), sizes_line(seen), *classes, *notes)
     remarks += duplicates(examples, "picture", "pictures")
     refused = (*problems, *held_out(path, counts.elements(), (each.split for each in examples), "pictures"))

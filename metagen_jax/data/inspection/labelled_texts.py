@@ -1,7 +1,6 @@
 """Texts with labels, in a folder with one folder for each class: every one is read."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -9,9 +8,8 @@ from typing import Any
 
 from metagen_jax.data.datasets import SPLITS
 from metagen_jax.data.inspection.duplicates import Example, duplicates
-from metagen_jax.data.inspection.findings import Findings, Proposal, balance, division, held_out
+from metagen_jax.data.inspection.findings import Findings, Proposal, balance, division, held_out, training_counts
 from metagen_jax.data.sources.class_folders import list_splits, passed_over
-from metagen_jax.data.sources.labelled_texts import check_labels, class_names_of
 from metagen_jax.data.sources.text_folder import TEXTS, read_example
 from metagen_jax.errors import DataError
 
@@ -63,12 +61,11 @@ def labelled_texts(
         return Findings((), problems=tuple(problems))
     examples = [example for example, _ in read]
     try:
-        check_labels(path, class_names_of(example.label for example in examples))
+        counts = training_counts(path, examples)
     except DataError as error:
         return Findings((), problems=(*problems, str(error)))
     lengths = sorted(len(text) for _, text in read)
-    counts = Counter(example.label for example in examples if example.split == "train")
-    classes, remarks = balance(dict(sorted(counts.items())))
+    classes, remarks = balance(counts)
     window = window_for(lengths)
     found = (
         division((example.split for example in examples), "texts"),
@@ -83,7 +80,7 @@ def labelled_texts(
         num_classes=len(counts),
         data=dict(data),
         constraints={"context_window": window},
-        batch_size=min(32, max(1, sum(counts.values()) // 2)),
+        batch_size=min(32, max(1, counts.total() // 2)),
     )
     return Findings(found, (*remarks, *duplicates(examples, "text", "texts")), refused, (proposal,))
 

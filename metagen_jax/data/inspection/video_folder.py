@@ -1,13 +1,20 @@
 """A folder of clips of video, each a folder of frames: every frame is opened."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from metagen_jax.data.datasets import SPLITS
 from metagen_jax.data.inspection.duplicates import Example, duplicates
-from metagen_jax.data.inspection.findings import Findings, Proposal, balance, division, held_out, resized
+from metagen_jax.data.inspection.findings import (
+    Findings,
+    Proposal,
+    balance,
+    division,
+    held_out,
+    resized,
+    training_counts,
+)
 from metagen_jax.data.inspection.image_shape import proposed_size
 from metagen_jax.data.inspection.pictures import Seen, look_at, sizes_line, sizes_of
 from metagen_jax.data.sources.class_folders import list_splits, passed_over
@@ -37,8 +44,11 @@ def inspect_video_folder(path: Path) -> Findings:
     if not clips:
         return Findings((), problems=tuple(problems))
     examples, frames_of = zip(*clips, strict=True)
-    counts = Counter(example.label for example in examples if example.split == "train")
-    classes, remarks = balance(dict(sorted(counts.items())))
+    try:
+        counts = training_counts(path, examples)
+    except DataError as error:
+        return Findings((), problems=(*problems, str(error)))
+    classes, remarks = balance(counts)
     every = [frame for frames in frames_of for frame in frames]
     lengths = sorted(map(len, frames_of))
     found = (

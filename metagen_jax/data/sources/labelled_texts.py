@@ -44,7 +44,9 @@ def class_names_of(labels: Iterable[str]) -> tuple[str, ...]:
 
 
 def check_labels(path: Path, class_names: Sequence[str]) -> None:
-    """Refuses data with one label only."""
+    """Refuses data with one label only, or with none."""
+    if not class_names:
+        raise DataError(f"{path}: no training examples\n  Add some, three of each label at least.")
     if len(class_names) < 2:
         raise DataError(f"{path}: one label only, '{class_names[0]}'\n  To classify, it takes two labels or more.")
 
