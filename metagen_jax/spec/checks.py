@@ -130,15 +130,17 @@ def check_columns(spec: SpecFile) -> Iterator[Problem]:
     data, task = spec.data, _task(spec)
     if task is None or data.source is not None:
         return
-    table = table_format_of(task.contents)
-    if table is None and data.hub.name is not None:
-        return  # which `check_data_modality` says
-    chosen = data.format or inferred_format(data.path or "", task.inputs, task.outputs)
-    if data.columns.model_fields_set and data.path is not None and chosen != table:
-        problem = "has no meaning for data that are no table"
-        yield Problem(("data", "columns"), problem, "Remove the section.")
+    table = chosen = table_format_of(task.contents)
+    if data.path is not None:
+        chosen = data.format or inferred_format(data.path, task.inputs, task.outputs)
+    if chosen is None:
+        return  # `check_data_modality` says that nothing reads the data
+    if chosen != table:
+        if data.columns.model_fields_set:
+            problem = "has no meaning for data that are no table"
+            yield Problem(("data", "columns"), problem, "Remove the section.")
         return
-    held = COLUMNS_OF_TABLES[table] if table else ()
+    held = COLUMNS_OF_TABLES[chosen]
     for name in data.columns.model_fields_set:
         if name not in held:
             problem = f"{show(getattr(data.columns, name))} has no meaning for {task.name}"

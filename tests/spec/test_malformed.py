@@ -224,6 +224,11 @@ ONE_VALUE = [
     ("  source: digits", "  hub: ylecun/mnist\n  format: text_table", "is how files are read"),
     ("  source: digits", "  source: digits\n  columns: {image: img}", "cannot be set for source 'digits'"),
     ("  source: digits", "  path: mine\n  columns: {image: img}", "has no meaning for data that are no table"),
+    (
+        "  source: digits",
+        "  columns: {image: img}\n  path: a.xyz",
+        "the ending of 'a.xyz' does not tell how to read it",
+    ),
     ("  source: digits", "  path: a.csv\n  columns: {text: img}", "Its columns are image and label."),
     ("  source: digits", "  source: digits\n  validation_fraction: 0.2", "cannot be set for source 'digits'"),
     ("  source: digits", "  source: digits\n  image_size: 16", "cannot be set for source 'digits'"),
