@@ -360,6 +360,13 @@ def test_training_examples_that_are_all_broken_are_a_problem(tmp_path: Path, kin
     assert len(findings.problems) == 6 * len(broken) + 1 and told in findings.problems[-1]
 
 
+def test_spaces_around_the_names_of_columns_do_not_matter(tmp_path: Path):
+    rows = [f"the cat sat on mat {number}, {'ab'[number % 2]}" for number in range(20)]
+    (tmp_path / "own.csv").write_text("\n".join(["text, label", *rows]))
+    _, dataset = proposed(tmp_path / "own.csv", tmp_path)
+    assert dataset.class_names == ("a", "b")
+
+
 def test_too_few_examples_to_hold_some_out_are_a_problem(tmp_path: Path):
     for name in ("cat", "dog"):
         for number in range(2):

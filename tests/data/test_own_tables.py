@@ -59,6 +59,7 @@ def test_columns_may_be_called_otherwise(pictures, tmp_path, image_spec):
         ("pictures/none.png,dark", r"own\.csv, line 14: there is no file 'pictures/none\.png'"),
         ("pictures/0.png,", r"own\.csv, line 14: no label"),
         ("pictures/0.png,dark,er", r"own\.csv, line 14: more cells than there are columns"),
+        ("a" * 9000 + ",dark", r"own\.csv, line 14: there is no file 'a{200}'\n  Paths are relative"),
         ("pictures,dark", r"own\.csv, line 14: there is no file 'pictures'"),
         ("own.csv,dark", r"own\.csv, line 14: .*own\.csv: cannot be read as a picture"),
         ("pictures/0.png,gray", r"task\.num_classes is 2, but the data have 3 classes"),
@@ -77,6 +78,22 @@ def test_one_label_and_too_few_rows_are_refused(pictures, tmp_path, image_spec):
     write_csv(tmp_path / "own.csv", "image,label", pictures[:4])
     with pytest.raises(DataError, match=r"own\.csv: no images for validation\n  Add rows"):
         load_dataset(image_spec("path: own.csv"))
+
+
+def test_two_columns_of_one_name_are_refused(pictures, tmp_path, image_spec):
+    write_csv(tmp_path / "own.csv", "image,label,label", [(*row, "gray") for row in pictures])
+    with pytest.raises(DataError, match=r"own\.csv: several columns are called 'label'\n  Rename all of them but one"):
+        load_dataset(image_spec("path: own.csv"))
+
+
+def test_a_picture_is_in_one_split_however_its_path_is_written(pictures, tmp_path, caption_spec):
+    names = [name for name, _ in pictures]
+    rows = [(name, f"from {number}") for number, name in enumerate(names)]
+    again = [(f"./pictures/../{name}", f"again {number}") for number, name in enumerate(names)]
+    write_csv(tmp_path / "own.csv", "image,text", rows + again)
+    dataset = load_dataset(caption_spec("path: own.csv"))
+    shown = [{int(image[0, 0, 0]) for image in getattr(dataset, split).images} for split in SPLITS]
+    assert sum(map(len, shown)) == len(set.union(*shown)) == NUM_ROWS
 
 
 def test_columns_parted_by_something_else_are_told_so(pictures, tmp_path, image_spec):
@@ -113,6 +130,13 @@ def parquet():
         writer.write_table(arrow.table(columns).replace_schema_metadata(metadata), path)
 
     return write
+
+
+def test_a_column_of_text_that_is_not_utf_8_is_told(parquet, tmp_path, text_spec):
+    arrow = pytest.importorskip("pyarrow")
+    parquet(tmp_path / "own.parquet", {"text": arrow.array([b"gr\xfc\xdfe"]).view(arrow.string())})
+    with pytest.raises(DataError, match=r"own\.parquet: cannot be read as Parquet \(.*utf-8"):
+        load_dataset(text_spec("path: own.parquet"))
 
 
 def test_parquet_and_csv_of_the_same_rows_are_the_same_data(

@@ -27,6 +27,7 @@ def read_parquet(path: Path, wanted: Collection[str]) -> tuple[list[str], list[d
         file = parquet.ParquetFile(path)
         columns = file.schema_arrow.names
         table = file.read(columns=[name for name in columns if name in wanted])
+        values = table.to_pylist()
     except (ArrowException, OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"{path}: cannot be read as Parquet ({reason})\n  Write the file again.") from error
@@ -36,7 +37,7 @@ def read_parquet(path: Path, wanted: Collection[str]) -> tuple[list[str], list[d
             column: names[column][value] if _is_named(names.get(column), value) else value
             for column, value in row.items()
         }
-        for row in table.to_pylist()
+        for row in values
     ]
     return columns, rows
 

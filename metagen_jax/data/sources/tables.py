@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -38,7 +39,7 @@ class Picture(NamedTuple):
     @property
     def identity(self) -> str:
         """What two rows with the same picture have in common."""
-        return self.name if self.content is None else hashlib.sha256(self.content).hexdigest()
+        return os.path.normpath(self.file) if self.content is None else hashlib.sha256(self.content).hexdigest()
 
     @property
     def file(self) -> Path:
@@ -120,8 +121,10 @@ def columns_of(path: Path) -> list[str]:
 
 
 def check_columns(table: str, columns: Sequence[str], needed: Iterable[str], advice: str = RENAMED) -> None:
-    """Refuses a table that lacks a column; `advice` is added to the remedy."""
+    """Refuses a table that lacks a column, or has two of its name; `advice` is added to the remedy."""
     for name in needed:
+        if columns.count(name) > 1:
+            raise DataError(f"{table}: several columns are called '{name}'\n  Rename all of them but one.")
         if name not in columns:
             found = ", ".join(columns) or "nothing"
             remedy = f"It needs the columns {', '.join(needed)}. {advice}".rstrip()
@@ -205,14 +208,14 @@ def _picture(here: str, value: Any, folder: Path) -> Picture:
         return Picture("image", None, value)
     if not isinstance(value, str):
         raise DataError(f"{here}: the image is neither a path nor bytes\n  Write the path of a picture.")
-    if not (folder / value).is_file():
+    if not os.path.isfile(folder / value):  # noqa: PTH113  a text that is no path is not an error
         remedy = f"Paths are relative to the folder of the table, which is {folder.resolve()}."
-        raise DataError(f"{here}: there is no file '{value}'\n  {remedy}")
+        raise DataError(f"{here}: there is no file '{value[:200]}'\n  {remedy}")
     return Picture(value, folder / value)
 
 
 def read_csv(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str | None]]], list[str]]:
-    """Comma-separated values in UTF-8 whose first line names the columns.
+    """Comma-separated values in UTF-8 whose first line names the columns; spaces around a name are dropped.
 
     Returns:
       The names of all columns, the rows, each with the line of the file that it ends in, from 1, and notes.
@@ -221,7 +224,7 @@ def read_csv(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str | Non
     csv.field_size_limit(sys.maxsize)  # a text may be longer than the 128 kB of the default
     table = csv.DictReader(io.StringIO(content), strict=True)
     try:
-        columns = list(table.fieldnames or ())
+        columns = table.fieldnames = [name.strip() for name in table.fieldnames or ()]
         rows = [(table.line_num, row) for row in table]
     except csv.Error as error:
         found = f"cannot be read as CSV after line {table.line_num} ({error})"
