@@ -63,4 +63,5 @@ def _coded(images: ImageDataset, splits: dict[str, CodeSplit], mean: np.ndarray,
         deviation=deviation,
         **splits,
         notes=images.notes,
+        origin=images.origin,
     )

@@ -328,6 +328,7 @@ class CodeDataset:
       mean, deviation: `(L,)` float32, of the numbers of training codes; a code that the autoencoder decodes is the one
         here times `deviation` plus `mean`.
       notes: what was done to the data while it was read, in plain sentences.
+      origin: where on the Hugging Face Hub the images are from; None for all others.
     """
 
     name: str
@@ -339,6 +340,7 @@ class CodeDataset:
     validation: CodeSplit
     test: CodeSplit
     notes: tuple[str, ...] = ()
+    origin: HubOrigin | None = None
 
     @property
     def num_classes(self) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metagen_jax.data import SPLITS, decode, describe, load_dataset, origin_of
+from metagen_jax.data import SPLITS, codes_of, decode, describe, load_dataset, origin_of
 from metagen_jax.errors import DataError, SpecError
 from metagen_jax.spec import load_spec
 
@@ -141,6 +141,12 @@ def test_what_was_read_is_recorded_and_can_be_read_again(hub, spec_of):
     load_dataset(again)
     assert hub.calls == [("acme/colours", "small", None), ("acme/colours", "small", "c0ffee")]
     assert origin_of(load_dataset(spec_of("source: digits", "reconstruction"))) is None
+
+
+def test_codes_are_from_where_their_images_are(hub, spec_of):
+    images = load_dataset(spec_of(IMG))
+    codes = codes_of(images, lambda each: each[:, 0, 0].astype(np.float32))
+    assert origin_of(codes) == origin_of(images) is not None
 
 
 def no_train(hub):
