@@ -23,6 +23,7 @@ LAYERS = (
     "memory",
     "automl",
     "report",
+    "api",
     "cli",
 )  # low to high
 

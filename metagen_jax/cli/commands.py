@@ -1,5 +1,6 @@
 """The verbs of the command line."""
 
+import contextlib
 import dataclasses
 import enum
 import json
@@ -8,8 +9,7 @@ import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,7 +30,7 @@ from metagen_jax.cli.history import history
 from metagen_jax.cli.notes import note
 from metagen_jax.cli.workers import default_workers, worker_processes
 from metagen_jax.errors import MemoryFileError, OutputError, SpecError
-from metagen_jax.memory import Memory, user_file
+from metagen_jax.memory import user_file
 from metagen_jax.spec import ModelSpec, json_schema, load_spec
 from metagen_jax.spec.summary import limits_line, target_line
 from metagen_jax.spec.units import parse_bytes, parse_duration_ms
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from metagen_jax.automl.pipeline import Options, Prepared, Run
     from metagen_jax.automl.reproduce import Recorded
     from metagen_jax.automl.start import Start
+    from metagen_jax.cli.console import RunConsole
     from metagen_jax.population.plan import Plan
     from metagen_jax.synth.costs import Predictor
 
@@ -494,37 +495,24 @@ def _build(call: Call, means: Means, *, show: bool = True) -> None:
 
 
 def _run_in_stages(call: Call, means: Means, spec: ModelSpec, options: "Options", started: float) -> "Run | None":
-    """Trains the autoencoder of a spec, unless that is done, and then what draws its codes.
-
-    Half of a time limit is for the one, the rest for the other. A run whose autoencoder was cut short is so too.
-    """
-    from metagen_jax.automl.autoencoder import write_codes
-    from metagen_jax.automl.pipeline import claimed
-    from metagen_jax.automl.run_folder import RunFolder
+    """Trains the autoencoder of a spec, unless that is done, and then what draws its codes."""
+    from metagen_jax.api import run_in_stages
     from metagen_jax.cli.console import RunConsole
 
-    autoencoder, limit_s, begun = spec.data.autoencoder, options.time_limit_s, time.monotonic()
+    autoencoder = spec.data.autoencoder
     assert autoencoder is not None
-    with claimed(spec, options):
-        progress = RunConsole(spec.search.objectives, means.quiet, started)
-        progress.note(f"two stages: the autoencoder of {autoencoder.locations.file}, then what draws its codes")
-        folder, complete = RunFolder.for_spec(spec, options.out), True
-        options = dataclasses.replace(options, in_stages=True)
-        if not folder.begin(spec, options.fresh):
-            first_call = call.of_autoencoder(autoencoder)
-            first_options = dataclasses.replace(
-                options,
-                out=folder.autoencoder.path,
-                fresh=False,
-                plan=_plan_of(first_call),
-                measured=first_call.measured,
-                time_limit_s=None if limit_s is None else limit_s / 2,
-            )
-            first = _run(first_call, means, autoencoder, first_options, started)
-            complete = first is not None and first.complete
-        left_s = None if limit_s is None else limit_s - (time.monotonic() - begun)
-        options = dataclasses.replace(options, fresh=False, time_limit_s=left_s)
-        return _run(call, means, spec, options, started, write_codes(folder, spec), complete)
+    progress = RunConsole(spec.search.objectives, means.quiet, started)
+    progress.note(f"two stages: the autoencoder of {autoencoder.locations.file}, then what draws its codes")
+    first_call = call.of_autoencoder(autoencoder)
+
+    def first(first_options: "Options") -> "Run | None":
+        given = dataclasses.replace(first_options, plan=_plan_of(first_call), measured=first_call.measured)
+        return _run(first_call, means, autoencoder, given, started)
+
+    def second(second_options: "Options", codes: Path, complete: bool) -> "Run | None":
+        return _run(call, means, spec, second_options, started, codes, complete)
+
+    return run_in_stages(spec, options, first, second)
 
 
 def _run(
@@ -542,6 +530,7 @@ def _run(
       codes: see `pipeline.prepare`.
       complete: False where what the run starts from was cut short.
     """
+    from metagen_jax.api import finished_run, remember, starts_of
     from metagen_jax.automl import pipeline
     from metagen_jax.automl.planning import plan_of, predictor_of_run
     from metagen_jax.cli.console import RunConsole
@@ -551,25 +540,14 @@ def _run(
     if means.cluster is not None and not leads():
         follow(prepared, _num_devices(), progress.note)
         return None
-    options = dataclasses.replace(
-        options, plan=plan_of(prepared, options), starts=_starts(call, means, prepared, options)
-    )
+    starts = starts_of(prepared, options, call.starts, means.memory, note)
+    options = dataclasses.replace(options, plan=plan_of(prepared, options), starts=starts)
     for line in _overview(call, prepared, options):
         progress.note(line)
-    with pipeline.claimed(spec, options):
-        try:
-            with _helpers(means, prepared, codes, progress.note) as helpers:
-                run = pipeline.run(prepared, options, progress, helpers)
-        finally:
-            progress.close()
-        if spec.outputs.figures:
-            from metagen_jax.report.figures import draw_figures
-
-            draw_figures(run.path)
-        run = dataclasses.replace(run, complete=run.complete and complete)
-        pipeline.finish(run, spec, call.words())
+    helpers = _helpers(means, prepared, codes, progress)
+    run = finished_run(prepared, options, call.words(), progress, helpers, complete)
     if means.memory is not None:
-        _remember(means.memory, prepared, run)
+        remember(means.memory, prepared, run, note)
     return run
 
 
@@ -588,49 +566,24 @@ def _memory(file: Path | None, none: bool) -> Path | None:
     return None if none else file or user_file()
 
 
-def _starts(call: Call, means: Means, prepared: "Prepared", options: "Options") -> "tuple[Start, ...]":
-    """What the search tries first. A memory that cannot be used is a note: the search starts from nothing."""
-    from metagen_jax.automl.meta_learner import MetaLearner, num_starts
-    from metagen_jax.automl.run_folder import RunFolder
-    from metagen_jax.automl.start import read_starts
-
-    begun = {} if options.fresh else RunFolder.for_spec(prepared.spec, options.out).unfinished_origin()
-    if begun or call.starts is not None:
-        return read_starts(begun) if begun else call.starts or ()
-    if means.memory is None or not (options.search and options.train_prototypes):
-        return ()
-    try:
-        with Memory(means.memory, note) as memory:
-            return tuple(MetaLearner(memory).predict_good_starting_point(prepared, num_starts(prepared.spec.search)))
-    except MemoryFileError as error:
-        note(str(error))
-        return ()
-
-
-def _remember(file: Path, prepared: "Prepared", run: "Run") -> None:
-    """Stores what a run has measured. A memory that cannot be used is a note: the run is done."""
-    from metagen_jax.automl.remembering import record_of
-
-    try:
-        with Memory(file, note) as memory:
-            memory.remember(record_of(prepared, run, time.strftime("%Y-%m-%d")))
-    except MemoryFileError as error:
-        note(str(error))
-
-
+@contextlib.contextmanager
 def _helpers(
-    means: Means, prepared: "Prepared", codes: Path | None, note: Callable[[str], None]
-) -> AbstractContextManager[list["RemoteLane"]]:
-    """The other processes that train: those of the other hosts, or some on this one."""
+    means: Means, prepared: "Prepared", codes: Path | None, progress: "RunConsole"
+) -> Iterator[list["RemoteLane"]]:
+    """The other processes that train: on other hosts, or on this one. The console ends with them."""
     import jax
 
     from metagen_jax.automl import pipeline
 
-    if means.cluster is not None:
-        return others(means.cluster, prepared, note)
-    count = means.workers or (default_workers() if jax.default_backend() == "cpu" else 1)
-    prepare = partial(pipeline.prepare, prepared.spec, prepared.space.predictor, codes)
-    return worker_processes(count - 1, prepare, note)
+    with contextlib.closing(progress):
+        if means.cluster is not None:
+            with others(means.cluster, prepared, progress.note) as lanes:
+                yield lanes
+            return
+        count = means.workers or (default_workers() if jax.default_backend() == "cpu" else 1)
+        prepare = partial(pipeline.prepare, prepared.spec, prepared.space.predictor, codes)
+        with worker_processes(count - 1, prepare, progress.note) as lanes:
+            yield lanes
 
 
 def _load(path: Path, overrides: list[str]) -> ModelSpec:
