@@ -31,13 +31,6 @@ def test_a_short_form_measures_every_kind(tmp_path: Path, monkeypatch: pytest.Mo
     tasks = ("image_digits_demo", "image_digits_cnn")
     colds = {task: run.cold(task, 1) for task in tasks}
     (row,) = run.warm(tasks[0], colds, 1)
-    assert [len(row[kind]) for kind in ("cold", "others", "unrelated", "same_again", "half", "half_cold")] == [
-        4,
-        4,
-        4,
-        2,
-        2,
-        4,
-    ]
+    assert [len(row[kind]) for kind in ("cold", "others", "same_again", "half", "half_cold")] == [4, 4, 2, 2, 4]
     assert len(row["starts"]) == 1 and row["unrelated_starts"] == 0
     assert json.loads(json.dumps(run.summary([row])))["searches"] == 1

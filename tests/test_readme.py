@@ -3,6 +3,7 @@
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,6 +38,15 @@ def test_the_links_of_the_readme_lead_somewhere(target: str):
 def test_the_output_in_the_readme_is_that_of_the_script():
     recorded = (ROOT / "docs" / "assets" / "output.txt").read_text()
     assert recorded.strip() in README
+
+
+def test_the_run_from_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (example,) = (block for block in blocks("python") if "automl(" in block)
+    (tmp_path / "specs").symlink_to(ROOT / "specs")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(example, names)
+    assert (tmp_path / names["run"].path / "winner" / "model.py").is_file()
 
 
 def test_the_search_example_of_the_readme_runs():

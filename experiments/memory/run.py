@@ -1,6 +1,6 @@
 """Does what is remembered make the next search shorter?
 
-    python experiments/memory/run.py                       # nine tasks, five seeds, on two cores
+    python experiments/memory/run.py                       # eight tasks, five seeds, on two cores
     python experiments/memory/run.py --tasks image_digits_demo image_digits_cnn --seeds 1   # a short form
 
 Every task is searched without a memory. Then each is searched again from a memory of all the others (leave one task
@@ -47,7 +47,6 @@ STEPS = 60  # of training, of each candidate
 TASKS = {  # each with what it is given beside STEPS
     "image_digits_demo": (),
     "image_digits_cnn": (),
-    "image_vit_classification": ("data.max_examples=2000",),
     "image_cnn_edge": ("data.max_examples=2000",),
     "image_vae": ("data.max_examples=2000",),
     "text_char_lm": (),
@@ -112,7 +111,8 @@ def warm(task: str, colds: dict[str, list[tuple[list[float], str]]], seeds: int)
         row["starts"] = [start.to_json() for start in starts]
         far = starts_from(prepared, unrelated)
         row["unrelated_starts"] = len(far)
-        row["unrelated"] = search(prepared, LONGEST, far)[0]  # with no start: one without a memory, by other dice
+        if far:  # else it is a search without a memory
+            row["unrelated"] = search(prepared, LONGEST, far)[0]
         row["same_again"] = search(prepared, ROUND, starts_from(prepared, [records[task]]))[0]
         halved = spec_of(task, WARM_SEED + number, f"constraints.parameter_budget={_most(prepared) // 2}")
         row["half"] = search(halved, ROUND, starts_from(halved, [records[task]]))[0]
@@ -135,16 +135,16 @@ def reached(values: Sequence[float], goal: float) -> int | None:
 def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The figures that count. A search that never came to the goal counts as one candidate more than it had."""
 
-    def ratios(kind: str) -> np.ndarray:
-        return np.array([(reached(row[kind], row["goal"]) or LONGEST + 1) / BUDGET for row in rows])
+    def shares(kind: str) -> np.ndarray:
+        return np.array([(reached(row[kind], row["goal"]) or LONGEST + 1) / BUDGET for row in rows if kind in row])
 
     again = [min(row["same_again"]) / row["goal"] for row in rows]
     half = [min(row["half"]) / min(row["half_cold"]) for row in rows]
     first = [min(row["cold"][:ROUND]) / row["goal"] for row in rows]
     return {
         "searches": len(rows),
-        "from_others": _spread(ratios("others")),
-        "from_unrelated": _spread(ratios("unrelated")),
+        "from_others": _spread(shares("others")),
+        **({"from_unrelated": _spread(unrelated)} if len(unrelated := shares("unrelated")) else {}),
         "unrelated_starts": sum(row["unrelated_starts"] for row in rows),
         "same_again_first_round": _spread(np.array(again)),
         "half_budget_first_round": _spread(np.array(half)),
@@ -191,16 +191,18 @@ def main(arguments: list[str] | None = None) -> None:
         cold_runs = {task: pool.submit(cold, task, options.seeds) for task in options.tasks}
         colds = {task: run.result() for task, run in cold_runs.items()}
         warm_runs = [pool.submit(warm, task, colds, options.seeds) for task in options.tasks]
-        rows = [row for run in warm_runs for row in run.result()]
-    result = {
-        **provenance("experiments/memory/run.py", jax.default_backend(), COLD_SEED),
-        "seconds": round(time.monotonic() - started, 1),
-        "all": summary(rows),
-        **{task: summary([row for row in rows if row["task"] == task]) for task in options.tasks},
-        "rows": rows,
-    }
-    options.results.mkdir(parents=True, exist_ok=True)
-    (options.results / "memory.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        options.results.mkdir(parents=True, exist_ok=True)
+        rows: list[dict[str, Any]] = []
+        for run in warm_runs:  # what there is stays if the rest is interrupted
+            rows += run.result()
+            result = {
+                **provenance("experiments/memory/run.py", jax.default_backend(), COLD_SEED),
+                "seconds": round(time.monotonic() - started, 1),
+                "all": summary(rows),
+                **{task: summary(own) for task in options.tasks if (own := [r for r in rows if r["task"] == task])},
+                "rows": rows,
+            }
+            (options.results / "memory.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(json.dumps({name: result[name] for name in ("all", *options.tasks)}, indent=1))
 
 
