@@ -1,7 +1,8 @@
 """The meta-learner: what worked for similar tasks is what the next search begins with."""
 
+import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from metagen_jax.automl.pipeline import Prepared
 from metagen_jax.automl.remembering import task_of
@@ -70,10 +71,21 @@ class MetaLearner:
         name, features = task_of(prepared)
         known = [(similarity(name, features, each.task, each.features), each.run) for each in self._memory.tasks()]
         near = sorted((each for each in known if each[0] >= LEAST_SIMILARITY), key=lambda each: (-each[0], each[1]))
-        for alike, run in near[:MOST_RUNS]:
-            record = self._memory.load(run, MOST_PLACES)
-            if record.objectives and record.objectives[0]["metric"] not in COSTS:  # places by quality
-                yield record, alike
+        of_quality = ((run, alike) for run, alike in self._loaded(near) if _is_of_quality(run))
+        return itertools.islice(of_quality, MOST_RUNS)
+
+    def _loaded(self, near: Iterable[tuple[float, str]]) -> Iterator[tuple[RunRecord, float]]:
+        for alike, run in near:
+            try:
+                record = self._memory.load(run, MOST_PLACES)
+            except KeyError:  # another process has forgotten it in the meantime
+                continue
+            yield record, alike
+
+
+def _is_of_quality(run: RunRecord) -> bool:
+    """Whether its places are by what training showed, and not by a cost."""
+    return bool(run.objectives) and run.objectives[0]["metric"] not in COSTS
 
 
 def _budget(run: RunRecord) -> float | None:

@@ -299,7 +299,7 @@ class _Runner:
             )
         except OutOfTime:
             result.stopped = TIME_LIMIT
-        if result.history is not None:
+        if result.history is not None and self._options.train_prototypes:
             for line in result.history.table().splitlines():
                 self._progress.note(line)
         if result.stopped:

@@ -119,7 +119,7 @@ class ArchitectureRefiner:
             result.proxy = self._engine.proxy
             history.add(candidates, self._num_starts if number == 0 else 0)
             if self._has_converged(history):
-                result.stopped = f"{history.rounds_without_gain} round(s) without gain"
+                result.stopped = f"nothing gained in the last {history.rounds_without_gain} of the rounds"
                 break
         return result
 

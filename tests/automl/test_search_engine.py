@@ -103,6 +103,6 @@ def test_patience_ends_a_search_that_gains_nothing(prepared: Prepared):
         result = ArchitectureRefiner(engine, changed, NothingGetsBetter(), Silent()).run()
         return len(result.candidates), result.stopped
 
-    assert rounds(1) == (4, "1 round(s) without gain")  # the first round has brought what there is
-    assert rounds(8) == (18, "8 round(s) without gain")
+    assert rounds(1) == (4, "nothing gained in the last 1 of the rounds")  # the first round has brought what there is
+    assert rounds(8) == (18, "nothing gained in the last 8 of the rounds")
     assert rounds(None) == (20, "")
