@@ -28,7 +28,8 @@ def main() -> None:
         done = subprocess.run(
             command,
             cwd=ROOT,
-            env=os.environ | {"JAX_ENABLE_COMPILATION_CACHE": "false"},  # what a newcomer sees
+            # What a newcomer sees: nothing compiled, nothing remembered.
+            env=os.environ | {"JAX_ENABLE_COMPILATION_CACHE": "false", "XDG_DATA_HOME": folder},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

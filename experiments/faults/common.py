@@ -53,7 +53,12 @@ class Command:
 
     def start(self, out: Path, errors: Path, **environment: str) -> subprocess.Popen[bytes]:
         """Starts the command; what it says on stderr is appended to `errors`."""
-        words = [sys.executable, "-m", "metagen_jax", *tiny_command(self.kind, out, "--quiet", *self.more)]
+        words = [
+            sys.executable,
+            "-m",
+            "metagen_jax",
+            *tiny_command(self.kind, out, "--quiet", "--no-memory", *self.more),
+        ]
         with errors.open("ab") as file:
             return subprocess.Popen(
                 words, stdout=subprocess.DEVNULL, stderr=file, cwd=ROOT, env=self._environment() | environment

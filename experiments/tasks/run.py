@@ -69,8 +69,11 @@ def total_steps(path: Path, overrides: list[str]) -> int:
 
 
 def metagen(command: list[str], run: Path) -> float:
-    """Runs a command of metagen in a process of its own, into the folder `run`; returns its seconds."""
-    program = [sys.executable, "-m", "metagen_jax", *command, "--out", str(run), "--quiet"]
+    """Runs a command of metagen in a process of its own, into the folder `run`; returns its seconds.
+
+    What this machine remembers of other runs must not help it.
+    """
+    program = [sys.executable, "-m", "metagen_jax", *command, "--out", str(run), "--quiet", "--no-memory"]
     environment = os.environ | {"JAX_ENABLE_COMPILATION_CACHE": "false"}  # each compiles all that it needs
     started = time.monotonic()
     subprocess.run(program, check=True, cwd=ROOT, env=environment)
