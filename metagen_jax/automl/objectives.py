@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -49,10 +50,24 @@ def losses(candidates: Sequence[Candidate], objectives: Sequence[Objective]) -> 
 
 def front(candidates: Sequence[Candidate], objectives: Sequence[Objective]) -> list[Candidate]:
     """The trained candidates that no other beats in all objectives, best in the first objective first."""
-    table = jnp.asarray(losses(candidates, objectives))
-    trained = jnp.array([candidate.status == TRAINED for candidate in candidates], bool)
+    table, _ = padded(losses(candidates, objectives))
+    trained, _ = padded(np.array([candidate.status == TRAINED for candidate in candidates], bool))
     on_front = np.asarray(pareto_mask(table, trained))
     return [candidates[i] for i in best_first(candidates, objectives) if on_front[i]]
+
+
+def padded(rows: np.ndarray) -> tuple[jax.Array, jax.Array]:
+    """`(N, ...)` rows with zeros behind them up to a power of two, so that few sizes are compiled; which are real.
+
+    Examples:
+      >>> rows, valid = padded(np.ones((3, 2), np.float32))
+      >>> rows.shape, valid.tolist()
+      ((4, 2), [True, True, True, False])
+    """
+    size = 1 << max(len(rows) - 1, 0).bit_length()
+    filled = np.zeros((size, *rows.shape[1:]), rows.dtype)
+    filled[: len(rows)] = rows
+    return jnp.asarray(filled), jnp.arange(size) < len(rows)
 
 
 def best_first(candidates: Sequence[Candidate], objectives: Sequence[Objective]) -> list[int]:

@@ -105,7 +105,7 @@ class RefinementHistory:
                 best=self._best(),
                 volume=volume,
                 gain=_gain(before, volume) if had_any else float(bool(self._front)),
-                proxies={name: self._agreement(name) for name in PROXIES},
+                proxies=self._agreements(),
             )
         )
 
@@ -156,24 +156,24 @@ class RefinementHistory:
         losses = objectives.losses(self._front, self._objectives)
         if len(self._objectives) == 1:
             return float(self._reference[0] - losses.min())
-        rows, valid = _padded(losses)
+        rows, valid = objectives.padded(losses)
         return float(hypervolume(rows, valid, jnp.asarray(self._reference)))
 
-    def _agreement(self, name: str) -> tuple[float, float]:
+    def _agreements(self) -> dict[str, tuple[float, float]]:
         """Of those trained to the end alone: at an earlier rung another order may hold."""
         trained = [candidate for candidate in self._recent if candidate.status == TRAINED]
-        losses, valid = _padded(objectives.losses(trained, self._objectives[:1]))
-        scores, _ = _padded(np.array([[-float(candidate.costs[name])] for candidate in trained]).reshape(-1, 1))
-        rho, low = rank_agreement(scores[:, 0], losses, valid)
-        return round(float(rho), 4), round(float(low), 4)
+        losses, valid = objectives.padded(objectives.losses(trained, self._objectives[:1]))
+        guesses = [[-float(candidate.costs[name]) for name in PROXIES] for candidate in trained]
+        scores, _ = objectives.padded(np.array(guesses, np.float32).reshape(-1, len(PROXIES)))
+        found = zip(*map(np.asarray, _rank_agreements(scores, losses, valid)), strict=True)
+        return {
+            name: (round(float(rho), 4), round(float(low), 4)) for name, (rho, low) in zip(PROXIES, found, strict=True)
+        }
+
+
+# For each column of scores; compiled once for each size.
+_rank_agreements = jax.jit(jax.vmap(rank_agreement, in_axes=(1, None, None)))
 
 
 def _gain(before: float, volume: float) -> float:
     return (volume - before) / volume if volume > 0 else 0.0
-
-
-def _padded(rows: np.ndarray) -> tuple[jax.Array, jax.Array]:
-    """`(N, M)` rows with others behind them up to a power of two, so that few sizes are compiled; which are real."""
-    size = 1 << max(len(rows) - 1, 0).bit_length()
-    filled = np.concatenate([rows, np.zeros((size - len(rows), *rows.shape[1:]))])
-    return jnp.asarray(filled, jnp.float32), jnp.arange(size) < len(rows)
