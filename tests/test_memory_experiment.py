@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.memory import page, run
+from experiments.memory import page, run, scale
 
 
 def test_the_page_says_what_is_stored():
@@ -20,6 +20,12 @@ def test_a_search_that_never_comes_to_the_goal_counts_as_longer_than_all():
     assert found["from_others"]["worst"] == (run.LONGEST + 1) / run.BUDGET
     assert found["from_unrelated"]["median"] == 1 / run.BUDGET
     assert (found["same_again_first_round"]["median"], found["half_budget_first_round"]["median"]) == (1.0, 0.5)
+
+
+def test_a_large_memory_is_filled_and_asked(tmp_path: Path):
+    scale.main(["--candidates", "400", "--results", str(tmp_path)])
+    found = json.loads((tmp_path / "scale.json").read_text(encoding="utf-8"))
+    assert (found["runs"], found["candidates"], len(found["starts"])) == (10, 400, scale.NUM_STARTS)
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results" / "memory.json"
+SCALE = Path(__file__).parent / "results" / "scale.json"
 PAGE = Path(__file__).parent / "README.md"
 HEADER = (
     "| task | searches | from the others: median, worst | unrelated starts | "
@@ -32,8 +33,17 @@ def table(result: dict[str, Any]) -> str:
 
 def page(text: str) -> str:
     """The page with the table of what is stored."""
-    new = table(json.loads(RESULTS.read_text(encoding="utf-8")))
-    return re.sub(r"\| task \|.*?(?=\n\n)", lambda _: new, text, flags=re.S)
+    new, large = table(json.loads(RESULTS.read_text(encoding="utf-8"))), json.loads(SCALE.read_text(encoding="utf-8"))
+    text = re.sub(r"\| task \|.*?(?=\n\n)", lambda _: new, text, flags=re.S)
+    return re.sub(r"(?<=\*\*A million candidates\.\*\* )[^\n]*", lambda _: scale(large), text)
+
+
+def scale(found: dict[str, Any]) -> str:
+    """A sentence on a large memory."""
+    return (
+        f"Of {found['candidates']:,} candidates in {found['runs']:,} made-up runs ({found['file_mb']:.0f} MB), a starting "
+        f"point takes {found['first_s']:.2f} s at first and {max(found['again_s']):.2f} s again, with opening the file."
+    )
 
 
 if __name__ == "__main__":
