@@ -100,4 +100,4 @@ def num_starts(search: Search) -> int:
       >>> num_starts(load_spec("specs/image_digits_demo.yaml", ["search.budget=24", "search.rounds=3"]).search)
       4
     """
-    return math.ceil(search.budget / search.rounds) // 2
+    return search.round_size // 2

@@ -2,7 +2,6 @@
 
 import functools
 import itertools
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -80,7 +79,7 @@ class ArchitectureSearchEngine:
 
     def _build_strategy(self) -> SearchStrategy:
         search = self._search
-        round_size, num_objectives = math.ceil(search.budget / search.rounds), len(search.objectives)
+        round_size, num_objectives = search.round_size, len(search.objectives)
         capacity = search.budget + round_size
         strategy = STRATEGIES[search.strategy](
             self._space.discrete, population_size=round_size, num_objectives=num_objectives, capacity=capacity

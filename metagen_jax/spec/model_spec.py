@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -182,6 +183,11 @@ class Search:
     rungs: int
     reduction_factor: int
     finalists: int
+
+    @property
+    def round_size(self) -> int:
+        """How many candidates a round proposes; the last one may have fewer."""
+        return math.ceil(self.budget / self.rounds)
 
 
 @dataclass(frozen=True)
