@@ -39,7 +39,7 @@ Parameters are equal for {everything["params_equal"]} of {everything["candidates
 
 {table(result)}
 
-Memory is within 20 % for {memory["within_20_percent"]:.1%} of the networks; for {far_below or "none"} it is more than 10 % below what XLA takes. The rules of what XLA stores, and when, were worked out on the networks of seeds 0, 2 and 3, and on two of seed 1. After optimisation XLA also counts what it computes twice, or what it has replaced: that is compiled for every fifth network.
+Memory is within 20 % for {memory["within_20_percent"]:.1%} of the networks; for {far_below or "none"} it is more than 10 % below what XLA takes. The rules of what XLA stores, and when, were worked out on the networks of seeds 0 to 3. After optimisation XLA also counts what it computes twice, or what it has replaced: that is compiled for every fifth network.
 """
 
 

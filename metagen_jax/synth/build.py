@@ -116,6 +116,7 @@ def _space(
     predictor: Predictor,
 ) -> SearchSpace:
     largest = {d.name: max(d.values) for d in dimensions if d.kind == SIZE}
+    ranges = {d.name: (min(d.values), max(d.values)) for d in dimensions if d.kind == SIZE}
     structural = {d.name: tuple(dict.fromkeys(d.values)) for d in dimensions if d.kind == STRUCTURE}
     sources, cost_models = {}, {}
     for key in itertools.product(*structural.values()):
@@ -126,7 +127,7 @@ def _space(
         cost_models[key] = build_cost_model(
             _program(module, modality, family, fixed, spec.training.batch_size),
             named_axes.leaves(_abstract(module, family.model_class)),
-            tuple(largest),
+            ranges,
             fixed=(*(field.value for field in fixed), *modality.inner_lengths(lengths_of(fixed))),
             causal=family.causal,
             predictor=predictor,

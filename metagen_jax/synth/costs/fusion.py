@@ -7,9 +7,10 @@ outside is stored for it, also an array that only repeats another one.
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from metagen_jax.synth.costs.operations import Operation, Trace, Value, needed
+from metagen_jax.synth.costs.pieces import read_from_pieces
 from metagen_jax.synth.costs.work import REDUCTIONS
 
 RENAMES = frozenset(("expand_dims", "reshape", "squeeze", "stop_gradient"))  # the same bytes in the same order
@@ -23,7 +24,7 @@ _UNARY = frozenset(
     )
 )
 _REPEATING = _BINARY | {"and", "atan2", "eq", "ge", "gt", "le", "lt", "ne", "or", "rem", "select_n"}
-SMALLEST = 4096  # elements of an array that is computed in a group; searched axes count as long as their rulers are
+SMALLEST = 4096  # elements of an array that is computed in a group
 
 Group = list[Operation]
 Users = Mapping[Value, Sequence[Operation | None]]
@@ -32,6 +33,7 @@ Users = Mapping[Value, Sequence[Operation | None]]
 def simplified(trace: Trace) -> Trace:
     """A trace as a compiler sees it: nothing is computed twice, what an elementwise operation repeats along axes is an
     array of its own, and an operation has the name of what it comes to."""
+    trace = read_from_pieces(trace)
     operations: list[Operation] = []
     known: dict[tuple[object, ...], Operation] = {}
     instead: dict[Value, Value] = {}
@@ -119,18 +121,28 @@ def users_of(trace: Trace) -> dict[Value, list[Operation | None]]:
     return users
 
 
-def groups(trace: Trace, users: Users, smallest: int = SMALLEST) -> dict[int, Group]:
+def is_elementwise(operation: Operation) -> bool:
+    """Whether it joins a group only if its result is large."""
+    return operation.name in _UNARY | _BINARY
+
+
+def has_enough(value: Value) -> bool:
+    """Whether an array is large, with searched axes as long as they are in the trace."""
+    return math.prod(value.shape) >= SMALLEST
+
+
+def groups(trace: Trace, users: Users, is_large: Callable[[Value], bool] = has_enough) -> dict[int, Group]:
     """The group of each operation that is in one, by the operation's `id`.
 
     Args:
-      smallest: elements of a result for which an elementwise operation joins a group.
+      is_large: of a result, whether an elementwise operation joins a group for it.
     """
     of: dict[int, Group] = {}
 
     def can_join(operation: Operation) -> bool:
         if operation.name in RENAMES | CENTRES | {"broadcast_in_dim"}:
             return True
-        return operation.name in _UNARY | _BINARY and math.prod(operation.outputs[0].shape) >= smallest
+        return is_elementwise(operation) and is_large(operation.outputs[0])
 
     def join(operation: Operation, group: Group) -> None:
         for each in of.get(id(operation), [operation]):

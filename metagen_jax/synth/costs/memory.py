@@ -6,22 +6,30 @@ and what is left runs breadth first: a kernel is next in line as soon as the las
 gradients of all inputs of a sum of products are there before one of them is used.
 
 Nothing that is stored can be moved, which leaves gaps (`placement`). How much they add depends on sizes, but a trace
-serves them all: it is found for a few of them, of which the worst counts.
+serves them all: it is found for a few of them, of which the worst counts. What joins a group also depends on sizes:
+where that matters, each case has peaks of its own, and the sizes choose among them.
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from metagen_jax.synth.costs.fusion import SMALLEST, groups, simplified, users_of
+import jax.numpy as jnp
+
+from metagen_jax.synth.costs.fusion import SMALLEST, groups, has_enough, is_elementwise, simplified, users_of
 from metagen_jax.synth.costs.loops import Loops
 from metagen_jax.synth.costs.operations import Trace, Value
 from metagen_jax.synth.costs.placement import Life, most_alive, room
-from metagen_jax.synth.costs.polynomials import Polynomial, Rulers, largest
+from metagen_jax.synth.costs.polynomials import Polynomial, Rulers, evaluate, largest
 
 LENGTH = 64  # of the searched axes where gaps are looked for
 LONGER = 4  # times as long is one of them after the other
 NEGLIGIBLE = 1 / 500  # of the largest value: it fits into any gap
+NOTICEABLE = 1 / 50  # of all that is computed: arrays of fewer elements are not told apart
+MOST_CASES = 8
+
+Ranges = Mapping[str, tuple[int, int]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,9 +52,70 @@ class Peaks(NamedTuple):
     without_results: tuple[Polynomial, ...]
 
 
-def peaks(trace: Trace, rulers: Rulers) -> Peaks:
+@dataclasses.dataclass(frozen=True)
+class Cases:
+    """The peaks of a trace, by which of its arrays are large.
+
+    Attributes:
+      elements: of arrays that are large in some networks of a space and small in others.
+      peaks: of each case; the first of `elements` changes slowest, small before large.
+    """
+
+    elements: tuple[Polynomial, ...]
+    peaks: tuple[Peaks, ...]
+
+    def highest(self, which: str, sizes: Mapping[str, Any]) -> Any:
+        """The bytes at the worst point of the case that holds, at lengths that are `(N,)` float32.
+
+        Args:
+          which: a field of `Peaks`.
+        """
+        values = jnp.stack([evaluate(getattr(each, which), sizes).max(axis=0) for each in self.peaks])
+        case = jnp.zeros(values.shape[1:], jnp.int32)
+        for number in evaluate(self.elements, sizes) if self.elements else ():
+            case = 2 * case + (number >= SMALLEST)
+        return jnp.take_along_axis(values, case[None], axis=0)[0]
+
+
+def unsettled(trace: Trace, rulers: Rulers, ranges: Ranges) -> tuple[Polynomial, ...]:
+    """How many elements those arrays have that are large at some lengths, small at others, and a noticeable part of all.
+
+    Args:
+      ranges: the shortest and the longest length of each axis.
+    """
+    shortest, longest = ({axis: float(ends[end]) for axis, ends in ranges.items()} for end in (0, 1))
+    made = [value for operation in trace.operations if is_elementwise(operation) for value in operation.outputs]
+    numbers = [rulers.product(value.shape) for value in made]
+    total = sum(number.at(shortest) for number in numbers)
+    shares: dict[tuple[Any, ...], tuple[float, Polynomial]] = {}
+    for number in numbers:
+        if number.at(shortest) < SMALLEST <= number.at(longest):
+            key = tuple(number.terms.items())
+            shares[key] = (shares.get(key, (0.0, number))[0] + number.at(shortest) / total, number)
+    most = sorted((each for each in shares.values() if each[0] >= NOTICEABLE), key=lambda each: -each[0])
+    return tuple(number for _, number in most[: MOST_CASES.bit_length() - 1])
+
+
+def cases(trace: Trace, rulers: Rulers, elements: tuple[Polynomial, ...] = ()) -> Cases:
+    """Finds the points of a trace at which it may take most, in each case.
+
+    Args:
+      elements: of arrays whose being large makes a case; others are what they are at the rulers' lengths.
+    """
+
+    def case(large: Sequence[bool]) -> Peaks:
+        def is_large(value: Value) -> bool:
+            number = rulers.product(value.shape)
+            return large[elements.index(number)] if number in elements else has_enough(value)
+
+        return peaks(trace, rulers, is_large)
+
+    return Cases(elements, tuple(case(large) for large in itertools.product((False, True), repeat=len(elements))))
+
+
+def peaks(trace: Trace, rulers: Rulers, is_large: Callable[[Value], bool] = has_enough) -> Peaks:
     """Finds the points of a trace at which it may take most."""
-    kernels, results = _kernels(trace, SMALLEST)
+    kernels, results = _kernels(trace, is_large)
     sizes = {kernel.made: num_bytes(kernel.made, rulers) for kernel in kernels}
     samples = [{value: size.at(lengths) for value, size in sizes.items()} for lengths in _lengths(rulers.axes)]
     gaps = max(_gaps(kernels, results, sample) for sample in samples)
@@ -58,18 +127,18 @@ def peaks(trace: Trace, rulers: Rulers) -> Peaks:
 
 def stored(trace: Trace) -> list[Value]:
     """The values that are stored beside the inputs, each by about one kernel; the same ones whatever the sizes."""
-    return [kernel.made for kernel in _kernels(trace, 0)[0]]
+    return [kernel.made for kernel in _kernels(trace, lambda value: True)[0]]
 
 
 def num_bytes(value: Value, rulers: Rulers) -> Polynomial:
     return rulers.product((*value.shape, value.itemsize))
 
 
-def _kernels(trace: Trace, smallest: int) -> tuple[list[Kernel], frozenset[Value]]:
+def _kernels(trace: Trace, is_large: Callable[[Value], bool]) -> tuple[list[Kernel], frozenset[Value]]:
     """The kernels in the order of the function's text, and which values are its results."""
     trace = simplified(trace)
     users = users_of(trace)
-    loops = Loops(trace, users, groups(trace, users, smallest))
+    loops = Loops(trace, users, groups(trace, users, is_large))
     kernels = []
     for value in (value for operation in trace.operations for value in operation.outputs):
         if value in loops.stored:

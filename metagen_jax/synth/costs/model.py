@@ -15,6 +15,7 @@ from metagen_jax.synth import named_axes
 from metagen_jax.synth.costs import effort, memory, wide
 from metagen_jax.synth.costs.effort import Effort, Tally
 from metagen_jax.synth.costs.latency import Predictor
+from metagen_jax.synth.costs.memory import Cases, Ranges
 from metagen_jax.synth.costs.operations import Trace, trace
 from metagen_jax.synth.costs.polynomials import Polynomial, Rulers, evaluate, rulers_for
 from metagen_jax.synth.costs.wide import Wide
@@ -103,9 +104,14 @@ def _at_depth(depth: Any, one: Any, two: Any, three: Any) -> Any:
     return jnp.where(depth < 1.5, one, two + (depth - 2) * (three - two))
 
 
-def _highest(counts: ByDepth[tuple[Polynomial, ...]], sizes: Mapping[str, Any]) -> Any:
-    """The largest of the polynomials at lengths that are `(N,)` float32."""
-    return counts.map(lambda each: evaluate(each, sizes).max(axis=0)).at(sizes)
+def _evaluated(count: ByDepth[Polynomial], sizes: Mapping[str, Any]) -> Any:
+    """The polynomial at lengths that are `(N,)` float32."""
+    return count.map(lambda each: evaluate([each], sizes)[0]).at(sizes)
+
+
+def _highest(taken: ByDepth[Cases], sizes: Mapping[str, Any], which: str = "all") -> Any:
+    """The bytes at the peak at lengths that are `(N,)` float32."""
+    return taken.map(lambda each: each.highest(which, sizes)).at(sizes)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,8 +124,7 @@ class CostModel:
       positions: of one example, of which each has its keys and values.
       predictor: of the latency.
       forward, training: FLOPs of one example, of a batch.
-      answering, learning: bytes at the peak beside the weights.
-      activations: of learning, without the gradients.
+      answering, learning: bytes taken beside the weights.
       batch_bytes: of what a training step reads.
       tallies: what the latency is predicted from.
     """
@@ -128,11 +133,10 @@ class CostModel:
     cached: tuple[Leaf, ...]
     positions: int
     predictor: Predictor
-    forward: ByDepth[tuple[Polynomial, ...]]
-    training: ByDepth[tuple[Polynomial, ...]]
-    answering: ByDepth[tuple[Polynomial, ...]]
-    learning: ByDepth[tuple[Polynomial, ...]]
-    activations: ByDepth[tuple[Polynomial, ...]]
+    forward: ByDepth[Polynomial]
+    training: ByDepth[Polynomial]
+    answering: ByDepth[Cases]
+    learning: ByDepth[Cases]
     batch_bytes: int
     tallies: ByDepth[Tally]
 
@@ -154,10 +158,10 @@ class CostModel:
         optimizer = OPTIMIZER_ARRAYS * weights
         return Costs(
             params=params,
-            flops=_highest(self.forward, real),
-            training_flops=_highest(self.training, real),
+            flops=_evaluated(self.forward, real),
+            training_flops=_evaluated(self.training, real),
             memory_bytes=weights + optimizer + self.batch_bytes + _highest(self.learning, real),
-            activation_bytes=_highest(self.activations, real),
+            activation_bytes=_highest(self.learning, real, "without_results"),
             optimizer_bytes=optimizer,
             cache_bytes=cache,
             inference_bytes=weights + cache + _highest(self.answering, real),
@@ -183,7 +187,7 @@ def count_params(leaves: tuple[Leaf, ...], sizes: Mapping[str, Any]) -> Wide:
 def build_cost_model(
     program: Program,
     leaves: tuple[Leaf, ...],
-    searched: Sequence[str],
+    searched: Ranges,
     *,
     fixed: Sequence[int],
     causal: bool,
@@ -193,7 +197,7 @@ def build_cost_model(
 
     Args:
       leaves: the parameters at the largest sizes of the space.
-      searched: the axes whose lengths are searched.
+      searched: the axes whose lengths are searched, with the shortest and the longest.
       fixed: numbers that come up in shapes and are no searched axis.
       causal: whether a text is generated, position after position.
     Raises:
@@ -209,21 +213,25 @@ def build_cost_model(
 
     traces = ByDepth(traced({}), {depth: (traced({depth: 1}), traced({depth: 3})) for depth in depths})
     forward, training = traces.map(lambda each: each[0]), traces.map(lambda each: each[1])
-    taken = training.map(lambda each: memory.peaks(each, rulers))
     cached = [leaf for leaf in leaves if causal and leaf.path[-1] in ("key", "value")]
     return CostModel(
         leaves=leaves,
         cached=tuple(cached),
         positions=program.example[0].shape[1] if causal else 0,
         predictor=predictor,
-        forward=forward.map(lambda each: (work_of(each, rulers).flops,)),
-        training=training.map(lambda each: (work_of(each, rulers).flops,)),
-        answering=forward.map(lambda each: memory.peaks(each, rulers).all),
-        learning=taken.map(lambda each: each.all),
-        activations=taken.map(lambda each: each.without_results),
+        forward=forward.map(lambda each: work_of(each, rulers).flops),
+        training=training.map(lambda each: work_of(each, rulers).flops),
+        answering=_taken(forward, rulers, searched),
+        learning=_taken(training, rulers, searched),
         batch_bytes=sum(int(np.prod(each.shape)) * each.dtype.itemsize for each in program.batch),
         tallies=forward.map(lambda each: effort.tally(each, rulers)),
     )
+
+
+def _taken(traces: ByDepth[Trace], rulers: Rulers, searched: Ranges) -> ByDepth[Cases]:
+    """The bytes, in the cases that two layers show."""
+    elements = memory.unsettled(traces.two, rulers, searched)
+    return traces.map(lambda each: memory.cases(each, rulers, elements))
 
 
 def effort_of(model: nnx.Module, example: tuple[jax.ShapeDtypeStruct, ...]) -> Effort:

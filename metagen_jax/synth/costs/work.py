@@ -28,7 +28,8 @@ TRANSCENDENTAL = frozenset(
 MOVES = frozenset(  # of data alone
     (
         *("broadcast_in_dim", "concatenate", "copy", "copy_p", "dynamic_slice", "dynamic_update_slice", "expand_dims"),
-        *("gather", "iota", "pad", "reshape", "rev", "slice", "split", "squeeze", "stop_gradient", "transpose"),
+        *("gather", "iota", "pad", "reshape", "rev", "slice", "split", "squeeze", "stack", "stop_gradient"),
+        *("transpose", "unstack"),
     )
 )
 REDUCTIONS = frozenset(

@@ -15,6 +15,7 @@ from metagen_jax.spec import ModelSpec, load_spec
 from metagen_jax.synth.build import program_of
 from metagen_jax.synth.costs import FLOAT_BYTES, build_cost_model
 from metagen_jax.synth.costs.polynomials import Rulers, rulers_for
+from metagen_jax.synth.modalities import SIZE
 from metagen_jax.synth.space import SearchSpace
 from tests.runs import ROOT
 from tests.short import in_short
@@ -163,7 +164,7 @@ def test_activations_are_those_of_a_batch(space: SearchSpace):
     twice = build_cost_model(
         program_of(dataclasses.replace(space, spec=_with_batch_size(space.spec, 2 * batch)), source),
         model.leaves,
-        tuple(space.largest),
+        _ranges(space),
         fixed=tuple(field.value for field in space.fixed),
         causal=space.family.causal,
         predictor=model.predictor,
@@ -172,6 +173,11 @@ def test_activations_are_those_of_a_batch(space: SearchSpace):
     once, double = (float(each(sizes).activation_bytes[0]) for each in (model, twice))
     assert double / once == pytest.approx(2, rel=0.05)
     assert once < float(model(sizes).memory_bytes[0])
+
+
+def _ranges(space: SearchSpace) -> dict[str, tuple[int, int]]:
+    lengths = {dimension.name: dimension.values for dimension in space.dimensions if dimension.kind == SIZE}
+    return {axis: (min(values), max(values)) for axis, values in lengths.items()}
 
 
 def _with_batch_size(spec: ModelSpec, batch_size: int) -> ModelSpec:
@@ -189,7 +195,7 @@ def test_other_rulers_give_the_same_costs(space: SearchSpace, monkeypatch: pytes
     again = build_cost_model(
         program_of(space, source),
         model.leaves,
-        tuple(space.largest),
+        _ranges(space),
         fixed=tuple(field.value for field in space.fixed),
         causal=space.family.causal,
         predictor=model.predictor,
