@@ -5,7 +5,7 @@
 
 Every task is searched without a memory. Then each is searched again from a memory of all the others (leave one task
 out), of those that have nothing to do with it, and of itself, also with half the parameters allowed. See README.md
-beside it. Writes results/memory.json.
+beside it. Writes results/memory.json after each seed; the same command goes on with the seeds that are not there.
 """
 
 import argparse
@@ -44,7 +44,7 @@ ROOT = Path(__file__).parents[2]
 BUDGET, ROUND = 40, 8  # candidates of a search, and of each of its rounds
 LONGEST = 48  # candidates after which a search that starts from the memory is given up
 STEPS = 60  # of training, of each candidate
-TASKS = {  # each with what it is given beside STEPS
+TASKS: dict[str, tuple[str, ...]] = {  # each with what it is given
     "image_digits_demo": (),
     "image_digits_cnn": (),
     "image_cnn_edge": ("data.max_examples=2000",),
@@ -58,7 +58,7 @@ COLD_SEED, WARM_SEED = 100, 200  # from which seeds are counted: one search must
 
 
 def spec_of(task: str, seed: int, *more: str) -> Prepared:
-    given = (*TASKS[task], f"search.prototype_steps={STEPS}", f"reproducibility.seed={seed}", *more)
+    given = (f"search.prototype_steps={STEPS}", *TASKS[task], f"reproducibility.seed={seed}", *more)
     return prepare(load_spec(ROOT / "specs" / f"{task}.yaml", given))
 
 
@@ -83,43 +83,37 @@ def starts_from(prepared: Prepared, records: Sequence[RunRecord]) -> list[Start]
         return MetaLearner(memory).predict_good_starting_point(prepared, num_starts(settings))
 
 
-def cold(task: str, seeds: int, *more: str) -> list[tuple[list[float], str]]:
-    """Of each seed the values of a search without a memory, and its record."""
+def cold(task: str, number: int) -> tuple[list[float], str]:
+    """The values of a search without a memory, and its record."""
     _share_compilations()
-    found = []
-    for seed in range(COLD_SEED, COLD_SEED + seeds):
-        prepared = spec_of(task, seed, *more)
-        values, run = search(prepared, BUDGET)
-        found.append((values, record_of(prepared, run, "").to_json()))
-        _say(task, "cold", *more, seed, min(values))
-    return found
+    prepared = spec_of(task, COLD_SEED + number)
+    values, run = search(prepared, BUDGET)
+    _say(task, "cold", number, min(values))
+    return values, record_of(prepared, run, "").to_json()
 
 
-def warm(task: str, colds: dict[str, list[tuple[list[float], str]]], seeds: int) -> list[dict[str, Any]]:
-    """Of each seed what searches of a task came to that began with what is remembered."""
+def warm(task: str, number: int, colds: dict[str, tuple[list[float], str]]) -> dict[str, Any]:
+    """What searches of a task came to that began with what is remembered."""
     _share_compilations()
-    rows = []
-    for number in range(seeds):
-        prepared = spec_of(task, WARM_SEED + number)
-        records = {name: RunRecord.from_json(runs[number][1]) for name, runs in colds.items()}
-        others = [record for name, record in records.items() if name != task]
-        unrelated = [record for record in others if not _kinds(record.task) & _kinds(records[task].task)]
-        goal = min(colds[task][number][0])
-        row: dict[str, Any] = {"task": task, "seed": number, "goal": goal, "cold": colds[task][number][0]}
-        starts = starts_from(prepared, others)
-        row["others"] = search(prepared, LONGEST, starts)[0]
-        row["starts"] = [start.to_json() for start in starts]
-        far = starts_from(prepared, unrelated)
-        row["unrelated_starts"] = len(far)
-        if far:  # else it is a search without a memory
-            row["unrelated"] = search(prepared, LONGEST, far)[0]
-        row["same_again"] = search(prepared, ROUND, starts_from(prepared, [records[task]]))[0]
-        halved = spec_of(task, WARM_SEED + number, f"constraints.parameter_budget={_most(prepared) // 2}")
-        row["half"] = search(halved, ROUND, starts_from(halved, [records[task]]))[0]
-        row["half_cold"] = search(halved, BUDGET)[0]
-        rows.append(row)
-        _say(task, "warm", number, goal, reached(row["others"], goal), min(row["same_again"]), min(row["half"]))
-    return rows
+    prepared = spec_of(task, WARM_SEED + number)
+    records = {name: RunRecord.from_json(record) for name, (_, record) in colds.items()}
+    others = [record for name, record in records.items() if name != task]
+    unrelated = [record for record in others if not _kinds(record.task) & _kinds(records[task].task)]
+    goal = min(colds[task][0])
+    row: dict[str, Any] = {"task": task, "seed": number, "goal": goal, "cold": colds[task][0]}
+    starts = starts_from(prepared, others)
+    row["others"] = search(prepared, LONGEST, starts)[0]
+    row["starts"] = [start.to_json() for start in starts]
+    far = starts_from(prepared, unrelated)
+    row["unrelated_starts"] = len(far)
+    if far:  # else it is a search without a memory
+        row["unrelated"] = search(prepared, LONGEST, far)[0]
+    row["same_again"] = search(prepared, ROUND, starts_from(prepared, [records[task]]))[0]
+    halved = spec_of(task, WARM_SEED + number, f"constraints.parameter_budget={_most(prepared) // 2}")
+    row["half"] = search(halved, ROUND, starts_from(halved, [records[task]]))[0]
+    row["half_cold"] = search(halved, BUDGET)[0]
+    _say(task, "warm", number, goal, reached(row["others"], goal), min(row["same_again"]), min(row["half"]))
+    return row
 
 
 def reached(values: Sequence[float], goal: float) -> int | None:
@@ -138,15 +132,24 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     def shares(kind: str) -> np.ndarray:
         return np.array([(reached(row[kind], row["goal"]) or LONGEST + 1) / BUDGET for row in rows if kind in row])
 
+    other_searches = [
+        (reached(other["cold"], row["goal"]) or BUDGET + 1) / BUDGET
+        for row in rows
+        for other in rows
+        if other["task"] == row["task"] and other["seed"] != row["seed"]
+    ]
     again = [min(row["same_again"]) / row["goal"] for row in rows]
+    winner = [row["same_again"][0] / row["goal"] for row in rows]  # the first of the starts
     half = [min(row["half"]) / min(row["half_cold"]) for row in rows]
     first = [min(row["cold"][:ROUND]) / row["goal"] for row in rows]
     return {
         "searches": len(rows),
         "from_others": _spread(shares("others")),
+        **({"without_memory": _spread(np.array(other_searches))} if other_searches else {}),
         **({"from_unrelated": _spread(unrelated)} if len(unrelated := shares("unrelated")) else {}),
         "unrelated_starts": sum(row["unrelated_starts"] for row in rows),
         "same_again_first_round": _spread(np.array(again)),
+        "winner_again": _spread(np.array(winner)),
         "half_budget_first_round": _spread(np.array(half)),
         "first_round_without_memory": _spread(np.array(first)),
     }
@@ -186,24 +189,31 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    options, started = parse(arguments), time.monotonic()
+    options = parse(arguments)
+    file = options.results / "memory.json"
+    tasks = {task: list(TASKS[task]) for task in options.tasks}
+    settings = {"tasks": tasks, "budget": BUDGET, "round": ROUND, "longest": LONGEST, "steps": STEPS}
+    found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    rows, seconds = (found["rows"], found["seconds"]) if found.get("settings") == settings else ([], 0.0)
+    options.results.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(options.processes, multiprocessing.get_context("spawn")) as pool:
-        cold_runs = {task: pool.submit(cold, task, options.seeds) for task in options.tasks}
-        colds = {task: run.result() for task, run in cold_runs.items()}
-        warm_runs = [pool.submit(warm, task, colds, options.seeds) for task in options.tasks]
-        options.results.mkdir(parents=True, exist_ok=True)
-        rows: list[dict[str, Any]] = []
-        for run in warm_runs:  # what there is stays if the rest is interrupted
-            rows += run.result()
+        for number in range(len(rows) // len(options.tasks), options.seeds):
+            started = time.monotonic()
+            cold_runs = {task: pool.submit(cold, task, number) for task in options.tasks}
+            colds = {task: run.result() for task, run in cold_runs.items()}
+            warm_runs = [pool.submit(warm, task, number, colds) for task in options.tasks]
+            rows += [run.result() for run in warm_runs]
+            seconds += time.monotonic() - started
             result = {
                 **provenance("experiments/memory/run.py", jax.default_backend(), COLD_SEED),
-                "seconds": round(time.monotonic() - started, 1),
+                "settings": settings,
+                "seconds": round(seconds, 1),
                 "all": summary(rows),
-                **{task: summary(own) for task in options.tasks if (own := [r for r in rows if r["task"] == task])},
+                **{task: summary([row for row in rows if row["task"] == task]) for task in options.tasks},
                 "rows": rows,
             }
-            (options.results / "memory.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps({name: result[name] for name in ("all", *options.tasks)}, indent=1))
+            file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+            _say(json.dumps(result["all"]))
 
 
 if __name__ == "__main__":

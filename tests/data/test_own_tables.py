@@ -132,6 +132,18 @@ def parquet():
     return write
 
 
+def test_lines_may_be_empty_and_begin_with_spaces(parquet, tmp_path, text_spec):
+    """As in WikiText, whose rows end with a line feed, and in code."""
+    rows = [line for i in range(20) for line in (f"def f{i}():", f"    return {i}\n", "")]
+    parquet(tmp_path / "own.parquet", {"text": rows})
+    dataset = load_dataset(text_spec("path: own.parquet"))
+    whole = np.concatenate([getattr(dataset, split) for split in SPLITS])
+    assert decode(whole, dataset.vocabulary) == "".join(f"def f{i}():\n    return {i}\n\n" for i in range(20))
+    parquet(tmp_path / "own.parquet", {"text": ["a line", None]})
+    with pytest.raises(DataError, match=r"own\.parquet, row 2: no text"):
+        load_dataset(text_spec("path: own.parquet"))
+
+
 def test_a_column_of_text_that_is_not_utf_8_is_told(parquet, tmp_path, text_spec):
     arrow = pytest.importorskip("pyarrow")
     parquet(tmp_path / "own.parquet", {"text": arrow.array([b"gr\xfc\xdfe"]).view(arrow.string())})

@@ -33,7 +33,7 @@ def inspect_table(path: Path) -> Findings:
         roles = COLUMNS_OF_TABLES[kind]
         columns = {role: names[role] for role in roles if names.get(role, role) != role}
         errors: list[DataError] = []
-        given = read_table(DataRequest(path, columns=columns), roles, errors)
+        given = read_table(DataRequest(path, columns=columns), roles, errors, are_lines=kind == "line_table")
     except DataError as error:
         return Findings((), problems=(str(error),))
     problems = [str(error) for error in errors]

@@ -16,12 +16,13 @@ from metagen_jax.spec import Hub
 OLDEST = 4  # the first version of `datasets` that runs no code of a data set
 
 
-def read_hub(request: DataRequest, roles: tuple[str, ...]) -> Given:
+def read_hub(request: DataRequest, roles: tuple[str, ...], are_lines: bool = False) -> Given:
     """Reads the columns of a data set that are used, from the cache of `datasets` if they are there.
 
     Args:
       roles: what the columns hold, each of `image`, `text` and `label`; they are called so unless `request.columns` says
         otherwise.
+      are_lines: whether texts are lines, which may be empty and keep the spaces that they begin with.
     Raises:
       DataError: the package is missing or too old, the data set cannot be read, has no split `train`, or a column or a
         cell is missing or of another kind.
@@ -40,7 +41,7 @@ def read_hub(request: DataRequest, roles: tuple[str, ...]) -> Given:
         check_columns(hub.name, list(tables[name].features), names.values())
         selected = _with_names(library, tables[name].select_columns(list(names.values())))
         places = ((f"row {i} of {name}", row) for i, row in enumerate(selected, start=1))
-        rows[split] = checked_rows(hub.name, places, names, Path())
+        rows[split] = checked_rows(hub.name, places, names, Path(), are_lines=are_lines)
     notes = [*passed_over(columns, names.values()), *_other_splits(list(tables), list(given.values()))]
     return Given(rows, notes, HubOrigin(hub.name, str(builder.config.name), str(builder.hash)))
 

@@ -12,6 +12,6 @@ def read_line_table(request: DataRequest) -> TextDataset:
 
     Splits that are not given are cut off the end of the training text.
     """
-    given = read_rows(request, COLUMNS_OF_TABLES["line_table"])
+    given = read_rows(request, COLUMNS_OF_TABLES["line_table"], are_lines=True)
     texts = {split: "".join(f"{row.text}\n" for row in rows) for split, rows in given.rows.items()}
     return divided(request, texts, given.notes, given.origin)

@@ -56,7 +56,7 @@ class Picture(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One row: where it stands, such as `line 7`, and what is in the cells that are read; nowhere empty."""
+    """One row: where it stands, such as `line 7`, and what is in the cells that are read; only a line may be empty."""
 
     place: str
     cells: dict[str, Any]
@@ -88,13 +88,16 @@ class Given(NamedTuple):
     origin: HubOrigin | None = None
 
 
-def read_table(request: DataRequest, roles: Sequence[str], problems: list[DataError] | None = None) -> Given:
+def read_table(
+    request: DataRequest, roles: Sequence[str], problems: list[DataError] | None = None, are_lines: bool = False
+) -> Given:
     """Reads the columns of a table that are used.
 
     Args:
       roles: what the columns hold, each of `image`, `text` and `label`; they are called so unless `request.columns` says
         otherwise.
       problems: to which what is wrong with single rows is added; None: it is raised.
+      are_lines: whether texts are lines, which may be empty and keep the spaces that they begin with.
     Raises:
       DataError: it is no table, a column or a cell is missing or of another kind, or a path leads to no file; the message
         names file and row.
@@ -111,7 +114,7 @@ def read_table(request: DataRequest, roles: Sequence[str], problems: list[DataEr
     check_columns(str(path), columns, names.values())
     if not raw:
         raise DataError(f"{path}: no rows\n  Write one row for each example.")
-    rows = checked_rows(str(path), zip(places, raw, strict=True), names, path.parent, problems)
+    rows = checked_rows(str(path), zip(places, raw, strict=True), names, path.parent, problems, are_lines)
     return Given({"train": rows}, [*notes, *passed_over(columns, names.values())])
 
 
@@ -145,6 +148,7 @@ def checked_rows(
     names: Mapping[str, str],
     folder: Path,
     problems: list[DataError] | None = None,
+    are_lines: bool = False,
 ) -> list[Row]:
     """The cells of rows by what they hold, each checked.
 
@@ -154,13 +158,14 @@ def checked_rows(
       names: of the columns that are used, by what they hold.
       folder: that paths of pictures are relative to.
       problems: to which what is wrong with a row is added; None: it is raised.
+      are_lines: whether texts are lines, which may be empty and keep the spaces that they begin with.
     """
     checked = []
     for place, cells in rows:
         here = f"{table}, {place}"
         try:
             _check_width(here, cells)
-            read = {role: _cell(here, role, cells.get(name), folder) for role, name in names.items()}
+            read = {role: _cell(here, role, cells.get(name), folder, are_lines) for role, name in names.items()}
             checked.append(Row(place, read))
         except DataError as error:
             if problems is None:
@@ -183,8 +188,10 @@ def of_row(table: Path, row: Row, read: Callable[[Picture], Read]) -> Read:
         raise DataError(f"{table}, {row.place}: {error}") from error
 
 
-def _cell(here: str, role: str, value: Any, folder: Path) -> Any:
+def _cell(here: str, role: str, value: Any, folder: Path, is_line: bool) -> Any:
     if isinstance(value, str):
+        if is_line:
+            return value.rstrip("\r\n")
         value = value.strip()
     if value is None or value == "" or value == b"":
         raise DataError(f"{here}: no {role}\n  Fill it in, or remove the row.")
