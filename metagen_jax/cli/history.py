@@ -9,10 +9,9 @@ import typer
 
 from metagen_jax.cli.notes import note
 from metagen_jax.errors import MemoryFileError, OutputError
-from metagen_jax.memory import Memory, RunRecord, user_file
+from metagen_jax.memory import Memory, RunRecord, read_runs, user_file
 
 BEST_SHOWN = 10
-SQLITE_BEGINS = b"SQLite format 3\0"
 
 history = typer.Typer(
     no_args_is_help=True, help="List, show, export, import and forget what earlier runs have measured."
@@ -65,7 +64,7 @@ def import_runs(
     memory: MemoryOption = None,
 ) -> None:
     """Add the runs of other files; those that are remembered already are passed over."""
-    runs = [run for file in files for run in _runs_of(file)]
+    runs = [run for file in files for run in read_runs(file, note)]
     with _opened(memory) as opened:
         new = opened.merge(runs)
     print(f"{new} of {len(runs)} runs are new")
@@ -109,22 +108,3 @@ def _best(run: RunRecord) -> Iterable[str]:
         measured = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
         axes = ", ".join(f"{name} {length}" for name, length in sizes.items())
         yield f"{candidate.number:5}  {candidate.costs['params']:12,.0f} parameters  {measured}  ({axes})"
-
-
-def _runs_of(file: Path) -> list[RunRecord]:
-    if not file.is_file():
-        raise MemoryFileError(f"{file}: no such file\n  `metagen history export FILE` writes one.")
-    with file.open("rb") as opened:
-        is_memory = opened.read(len(SQLITE_BEGINS)) == SQLITE_BEGINS
-    if is_memory:
-        with _opened(file) as other:
-            return [other.load(run.id) for run in other.overview()]
-    runs = []
-    for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
-        try:
-            runs.append(RunRecord.from_json(line))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise MemoryFileError(
-                f"{file}, line {number}: no run ({type(error).__name__}: {error})\n  `metagen history export` writes what is read."
-            ) from None
-    return runs
