@@ -57,7 +57,7 @@ class Command:
             sys.executable,
             "-m",
             "metagen_jax",
-            *tiny_command(self.kind, out, "--quiet", "--no-memory", *self.more),
+            *tiny_command(self.kind, out, "--quiet", "--no-memory", "--cold", *self.more),
         ]
         with errors.open("ab") as file:
             return subprocess.Popen(

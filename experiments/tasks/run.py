@@ -71,10 +71,11 @@ def total_steps(path: Path, overrides: list[str]) -> int:
 def metagen(command: list[str], run: Path) -> float:
     """Runs a command of metagen in a process of its own, into the folder `run`; returns its seconds.
 
-    What this machine remembers of other runs must not help it.
+    What this machine remembers of other runs must not help it, nor what ships of them.
     """
     program = [sys.executable, "-m", "metagen_jax", *command, "--out", str(run), "--quiet", "--no-memory"]
-    environment = os.environ | {"JAX_ENABLE_COMPILATION_CACHE": "false"}  # each compiles all that it needs
+    # A search starts from nothing, and each process compiles all that it needs.
+    environment = os.environ | {"METAGEN_COLD": "1", "JAX_ENABLE_COMPILATION_CACHE": "false"}
     started = time.monotonic()
     subprocess.run(program, check=True, cwd=ROOT, env=environment)
     return time.monotonic() - started
