@@ -17,7 +17,7 @@ from metagen_jax.automl.remembering import record_of
 from metagen_jax.automl.run_folder import RunFolder
 from metagen_jax.automl.start import Start, read_starts
 from metagen_jax.errors import MemoryFileError
-from metagen_jax.memory import Memory
+from metagen_jax.memory import Memory, Portfolio, read_portfolio
 from metagen_jax.report.figures import draw_figures
 from metagen_jax.spec import ModelSpec, load_spec
 
@@ -28,6 +28,7 @@ def automl(
     *,
     options: Options | None = None,
     memory: Path | None = None,
+    cold: bool = False,
     progress: Progress | None = None,
 ) -> Run:
     """Searches architectures within the limits of a spec, trains the best and writes the run's folder.
@@ -40,7 +41,9 @@ def automl(
       overrides: of values of that file, each as `path=value`.
       options: folder, time limit and so on; None: a folder `runs/NAME-HASH`, no limit.
       memory: the file in which runs are remembered, and from which they start, such as
-        `metagen_jax.memory.user_file()`; None: none, nothing is read or written outside of the folder.
+        `metagen_jax.memory.user_file()`; None: none, nothing is written outside of the folder, and a search starts from
+        the portfolio that ships.
+      cold: start from neither; what `options.starts` has is tried first all the same.
       progress: told what goes on; None: nobody.
     Returns:
       The finished run; `run.path / "winner"` is the project of the winner.
@@ -71,7 +74,7 @@ def automl(
 
     def one(own: ModelSpec, given: Options, codes: Path | None = None, complete: bool = True) -> Run:
         prepared = pipeline.prepare(own, predictor_of_run(own, given), codes)
-        starts = starts_of(prepared, given, given.starts or None, memory, told.note)
+        starts = starts_of(prepared, given, given.starts or (() if cold else None), memory, told.note)
         planned = dataclasses.replace(given, plan=plan_of(prepared, given), starts=starts)
         run = finished_run(prepared, planned, ("metagen_jax.automl", own.name), told, complete=complete)
         if memory is not None:
@@ -152,20 +155,23 @@ def starts_of(
 ) -> tuple[Start, ...]:
     """What a search tries first.
 
-    That of the interrupted run which goes on; or else what is given; or else what the memory has. A memory that cannot be
-    used is a note: the search starts from nothing.
+    That of the interrupted run which goes on; or else what is given; or else what the memory and the portfolio have. A
+    memory that cannot be used is a note.
     """
     begun = {} if options.fresh else RunFolder.for_spec(prepared.spec, options.out).unfinished_origin()
     if begun or given is not None:
         return read_starts(begun) if begun else given or ()
-    if memory is None or not (options.search and options.train_prototypes):
+    if not (options.search and options.train_prototypes):
         return ()
-    try:
-        with Memory(memory, note) as opened:
-            return tuple(MetaLearner(opened).predict_good_starting_point(prepared, num_starts(prepared.spec.search)))
-    except MemoryFileError as error:
-        note(str(error))
-        return ()
+    count, family = num_starts(prepared.spec.search), prepared.space.family.name
+    portfolio = Portfolio([entry for entry in read_portfolio() if entry.family == family])
+    if memory is not None:
+        try:
+            with Memory(memory, note) as opened:
+                return tuple(MetaLearner(opened, portfolio).predict_good_starting_point(prepared, count))
+        except MemoryFileError as error:
+            note(str(error))
+    return tuple(MetaLearner(None, portfolio).predict_good_starting_point(prepared, count))
 
 
 def remember(memory: Path, prepared: Prepared, run: Run, note: Callable[[str], None]) -> None:

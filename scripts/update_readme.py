@@ -28,7 +28,7 @@ def main() -> None:
         done = subprocess.run(
             command,
             cwd=ROOT,
-            # What a newcomer sees: nothing compiled, nothing remembered.
+            # What a newcomer sees: nothing compiled, nothing remembered; the portfolio is there.
             env=os.environ | {"JAX_ENABLE_COMPILATION_CACHE": "false", "XDG_DATA_HOME": folder},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

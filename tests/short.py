@@ -27,6 +27,9 @@ FURTHER = {
         "test_a_program_that_cannot_be_compiled_fails_its_candidates_and_no_others",
     ),
     "tests/automl/test_meta_learner.py": ("test_a_cold_run_starts_from_nothing",),
+    "tests/automl/test_portfolio_starts.py": (
+        "test_a_run_starts_from_the_portfolio_and_is_reproduced_when_another_one_ships",
+    ),
     "tests/automl/test_resume.py": (
         "test_a_run_stopped_among_its_last_files_goes_on_without_training_prototypes",
         "test_a_full_disk_is_named_and_the_run_goes_on_later",

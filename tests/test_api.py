@@ -26,13 +26,12 @@ def test_it_writes_what_the_command_line_writes_and_remembers(tmp_path: Path):
     quick = ("search.budget=2", "search.rounds=1", "search.finalists=1")
     spec, overrides = TINY["image"]
     memory = tmp_path / "memory.sqlite"
-    run = metagen_jax.automl(
-        spec, [*overrides, *quick], options=metagen_jax.Options(out=tmp_path / "api"), memory=memory
-    )
+    options = metagen_jax.Options(out=tmp_path / "api")
+    run = metagen_jax.automl(spec, [*overrides, *quick], options=options, memory=memory, cold=True)
     with metagen_jax.Memory(memory) as opened:
         assert [each.num_candidates for each in opened.overview()] == [2]
     more = [word for override in quick for word in ("--set", override)]
-    assert main(tiny_command("image", tmp_path / "cli", "--quiet", "--no-memory", *more)) == 0
+    assert main(tiny_command("image", tmp_path / "cli", "--quiet", "--no-memory", "--cold", *more)) == 0
     api, cli = RunFolder(run.path).sha256(), RunFolder(tmp_path / "cli").sha256()
     assert {name for name in api.keys() | cli.keys() if api.get(name) != cli.get(name)} == set()
     assert json.loads((run.path / "manifest.json").read_text())["command"][0] == "metagen_jax.automl"

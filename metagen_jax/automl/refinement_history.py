@@ -24,8 +24,8 @@ class Round:
 
     Attributes:
       number: from 1 on.
-      proposed: candidates within the limits, those of the memory included.
-      from_memory: how many of them an earlier run has brought.
+      proposed: candidates within the limits, those that the search was given to start from included.
+      starts: how many of them it was given to start from, by the memory or the portfolio.
       trained: to the last rung.
       stopped: at an earlier rung.
       failed: by a loss that was no number, or a program that could not be compiled.
@@ -40,7 +40,7 @@ class Round:
 
     number: int
     proposed: int
-    from_memory: int
+    starts: int
     trained: int
     stopped: int
     failed: int
@@ -73,7 +73,7 @@ class RefinementHistory:
       >>> [(each.best, each.volume, each.gain) for each in history.rounds], history.rounds_without_gain
       ([(1.0, 1.0, 1.0), (1.0, 1.0, 0.0)], 1)
       >>> print(history.table())
-      round  proposed  memory  trained  stopped  failed  steps  validation_loss  volume    gain  params  flops
+      round  proposed  starts  trained  stopped  failed  steps  validation_loss  volume    gain  params  flops
           1         2       0        2        0       0     40                1       1  100.0%    1.00   0.00
           2         1       0        1        0       0     20                1       1    0.0%    0.50   0.00
     """
@@ -85,7 +85,7 @@ class RefinementHistory:
         self._recent: list[Candidate] = []
         self._reference: np.ndarray | None = None
 
-    def add(self, candidates: Sequence[Candidate], from_memory: int = 0) -> None:
+    def add(self, candidates: Sequence[Candidate], starts: int = 0) -> None:
         """Adds a round with everything that it proposed, measured or not."""
         had_any = bool(self._front)
         self._front = objectives.front([*self._front, *candidates], self._objectives)
@@ -97,7 +97,7 @@ class RefinementHistory:
             Round(
                 number=len(self.rounds) + 1,
                 proposed=len(candidates),
-                from_memory=from_memory,
+                starts=starts,
                 trained=statuses.count(TRAINED),
                 stopped=statuses.count(STOPPED),
                 failed=statuses.count(FAILED),
@@ -117,10 +117,10 @@ class RefinementHistory:
 
     def table(self) -> str:
         """The rounds as text, one a line; of proxies the rank correlation."""
-        names = ["round", "proposed", "memory", "trained", "stopped", "failed", "steps", self._objectives[0].metric]
+        names = ["round", "proposed", "starts", "trained", "stopped", "failed", "steps", self._objectives[0].metric]
         rows = [
             [
-                *map(str, (r.number, r.proposed, r.from_memory, r.trained, r.stopped, r.failed, r.steps)),
+                *map(str, (r.number, r.proposed, r.starts, r.trained, r.stopped, r.failed, r.steps)),
                 "-" if r.best is None else f"{r.best:.4g}",
                 f"{r.volume:.4g}",
                 f"{r.gain:.1%}",

@@ -56,7 +56,7 @@ class ArchitectureRefiner:
       search: budget, rounds, rungs, objectives, patience.
       trainer: measures.
       progress: told what goes on.
-      num_starts: candidates of the first round that an earlier run has brought.
+      num_starts: candidates of the first round that the search was given to start from.
 
     Examples:
       >>> import jax

@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+MEMORY, PORTFOLIO = "memory", "portfolio"  # of this machine; what ships
+
 
 @dataclasses.dataclass(frozen=True)
 class Start:
@@ -16,6 +18,7 @@ class Start:
       candidate: its number there.
       place: among the candidates of that run, 0 for the best.
       similarity: of the two tasks, from 0 to 1.
+      source: `MEMORY` or `PORTFOLIO`.
     """
 
     genotype: tuple[int, ...]
@@ -24,6 +27,7 @@ class Start:
     candidate: int
     place: int
     similarity: float
+    source: str = MEMORY
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self) | {"genotype": list(self.genotype)}
@@ -44,13 +48,16 @@ def describe(starts: Sequence[Start]) -> list[str]:
     Examples:
       >>> first, second = (Start((0, place), "1f3a", "digits", 7 + place, place, 0.93) for place in (0, 1))
       >>> describe([first, second])
-      ['digits (1f3a), similarity 0.93: candidates 7, 8']
+      ['memory   starts from digits (1f3a), similarity 0.93: candidates 7, 8']
+      >>> describe([dataclasses.replace(first, source=PORTFOLIO)])
+      ['shipped  starts from digits (1f3a) of the portfolio, similarity 0.93: candidate 7']
     """
-    by_run: dict[str, list[Start]] = {}
+    by_run: dict[tuple[str, str], list[Start]] = {}
     for start in starts:
-        by_run.setdefault(start.run, []).append(start)
+        by_run.setdefault((start.source, start.run), []).append(start)
     return [
-        f"{own[0].name} ({run}), similarity {own[0].similarity:.2f}: "
+        f"{'memory ' if source == MEMORY else 'shipped'}  starts from {own[0].name} ({run})"
+        f"{'' if source == MEMORY else ' of the portfolio'}, similarity {own[0].similarity:.2f}: "
         f"candidate{'s' if len(own) > 1 else ''} {', '.join(str(start.candidate) for start in own)}"
-        for run, own in by_run.items()
+        for (source, run), own in by_run.items()
     ]

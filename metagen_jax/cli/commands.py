@@ -118,7 +118,7 @@ MemoryOption = Annotated[
     ),
 ]
 NoMemoryOption = Annotated[
-    bool, typer.Option("--no-memory", help="Start from no earlier run, and do not remember this one.")
+    bool, typer.Option("--no-memory", help="Start from no run of this machine, and do not remember this one.")
 ]
 
 
@@ -164,7 +164,11 @@ def automl(
     no_memory: NoMemoryOption = False,
     cold: Annotated[
         bool,
-        typer.Option("--cold", envvar="METAGEN_COLD", help="Start from no earlier run, though this one is remembered."),
+        typer.Option(
+            "--cold",
+            envvar="METAGEN_COLD",
+            help="Start from no earlier run and nothing that ships, though this run is remembered.",
+        ),
     ] = False,
     coordinator: CoordinatorOption = None,
     num_processes: NumProcessesOption = None,
@@ -392,7 +396,8 @@ class Call:
       plan: a file or a plan.
       train_prototypes, search, measured: see `pipeline.Options`.
       predictor: of latencies; None: that of the interrupted run which goes on, or what is known of the device.
-      starts: what the search tries first; None: those of the interrupted run which goes on, or what the memory has.
+      starts: what the search tries first; None: those of the interrupted run which goes on, or what memory and portfolio
+        have.
       data_path: where the user's own data are; None: where the spec says.
       commit: of the data set of the Hugging Face Hub; None: what the spec says.
       first: how the autoencoder is trained whose codes are learnt from; None: with a plan and a predictor of its own.
@@ -672,7 +677,7 @@ def _overview(call: Call, prepared: "Prepared", options: "Options") -> list[str]
         f"space    {space.size:,} candidates, {_percent(share)} of the networks within the limits{'' if counted else ' (estimated)'}",
         *(f"trained  {line}" for line in _prototypes_note(prepared)),
         f"plan     {summary(prepared, options)}",
-        *(f"memory   starts from {line}" for line in describe_starts(options.starts)),
+        *describe_starts(options.starts),
     ]
 
 

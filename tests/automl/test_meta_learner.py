@@ -149,7 +149,7 @@ def test_a_run_starts_from_an_earlier_one_and_is_reproduced_while_the_memory_gro
     monkeypatch.delenv("METAGEN_COLD")
     memory, first, second = tmp_path / "memory.sqlite", tmp_path / "first", tmp_path / "second"
     seeded = ("--set", "reproducibility.seed=1")
-    assert run_warm(first, memory) == 0
+    assert run_warm(first, memory, "--cold") == 0
     assert "starts" not in json.loads((first / "manifest.json").read_text())
     command = tiny_command("image", second, "--memory", str(memory), *seeded)
     assert main(command) == 0
