@@ -42,6 +42,30 @@ class MetaLearner:
       memory: open; None: nothing is remembered.
       portfolio: what ships; None: nothing does.
 
+    Examples:
+      >>> from metagen_jax.automl.pipeline import prepare
+      >>> from metagen_jax.memory import Portfolio, read_portfolio
+      >>> from metagen_jax.spec import load_spec
+      >>> portfolio = Portfolio([entry for entry in read_portfolio() if entry.family == "vit"])
+      >>> digits = prepare(load_spec("specs/image_digits_demo.yaml"))
+      >>> starts = MetaLearner(None, portfolio).predict_good_starting_point(digits, 2)
+      >>> [(start.name, start.place, start.similarity, start.source) for start in starts]
+      [('image_digits_demo', 0, 1.0, 'portfolio'), ('image_digits_demo', 1, 1.0, 'portfolio')]
+
+      What is remembered of a spec is carried over into half of its budget:
+
+      >>> import tempfile
+      >>> import numpy as np
+      >>> from pathlib import Path
+      >>> from metagen_jax.memory import Memory
+      >>> half = prepare(load_spec("specs/image_digits_demo.yaml", ["constraints.parameter_budget=30k"]))
+      >>> with tempfile.TemporaryDirectory() as folder, Memory(Path(folder) / "memory.sqlite") as memory:
+      ...     _ = memory.remember(portfolio.load(starts[0].run))
+      ...     (start,) = MetaLearner(memory).predict_good_starting_point(half, 1)
+      >>> costs, feasible = half.space.judge(np.array([start.genotype]))
+      >>> start.source, bool(feasible.all()), costs[0]["params"] <= 30_000
+      ('memory', True, True)
+
     References:
       Feurer, Springenberg, Hutter, Initializing Bayesian Hyperparameter Optimization via Meta-Learning, 2015: the best
       of the most similar data sets are tried first.

@@ -43,6 +43,32 @@ class PrototypeTrainer:
       progress: told after every segment.
       check_time: called between segments; raises `OutOfTime`.
       helpers: other processes that train too.
+
+    Examples:
+      >>> from metagen_jax.automl.pipeline import Options, prepare
+      >>> from metagen_jax.automl.planning import new_plan
+      >>> from metagen_jax.automl.progress import Silent
+      >>> from metagen_jax.population.devices import population_mesh
+      >>> from metagen_jax.spec import load_spec
+      >>> few = "architecture.choices={num_layers: 1, d_model: [8, 12], num_heads: 1, head_dim: 8, d_ff: 16}"
+      >>> prepared = prepare(load_spec("specs/image_digits_demo.yaml", [few]))
+      >>> genotypes = prepared.space.feasible_networks()  # (2, D)
+      >>> shown = list(zip(genotypes, prepared.space.blueprints(genotypes), prepared.space.costs_of(genotypes)))
+      >>> plan, mesh = new_plan(prepared, Options()), population_mesh(1)
+      >>> trainer = PrototypeTrainer(
+      ...     prepared.prototypes, prepared.dataset, jax.random.key(0), mesh, plan, Silent()
+      ... )
+      >>> both = [Candidate(number, 1, *each) for number, each in enumerate(shown)]
+      >>> trainer.train_prototypes(both, schedule(20), record=lambda candidates: None)
+      >>> [(each.status, len(each.losses), each.losses[-1] < each.losses[0]) for each in both]
+      [('trained', 20, True), ('trained', 20, True)]
+
+      With rungs, `promote` says who goes on. What a candidate learns does not depend on the others:
+
+      >>> again = [Candidate(number, 1, *each) for number, each in enumerate(shown)]
+      >>> trainer.train_prototypes(again, schedule(20, 2, 2), lambda candidates: None, lambda *rung: {1})
+      >>> [(each.status, each.scores[-1].step) for each in again], again[1].losses[:10] == both[1].losses[:10]
+      ([('stopped', 10), ('trained', 20)], True)
     """
 
     def __init__(
