@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from metagen_jax.synth.architecture import Blueprint
+
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
@@ -80,10 +82,16 @@ class RunRecord:
         """What `to_json` has written.
 
         Raises:
-          ValueError, TypeError, KeyError: the text is something else.
+          ValueError, TypeError, KeyError, AttributeError: the text is something else, or a candidate could not be built.
         """
         content = json.loads(text)
-        candidates = (
-            Measured(**{**each, "measurements": tuple(each["measurements"])}) for each in content["candidates"]
-        )
-        return cls(**{**content, "objectives": tuple(content["objectives"]), "candidates": tuple(candidates)})
+        candidates = tuple(map(_measured, content["candidates"]))
+        return cls(**{**content, "objectives": tuple(content["objectives"]), "candidates": candidates})
+
+
+def _measured(content: Mapping[str, Any]) -> Measured:
+    measured = Measured(**{**content, "measurements": tuple(content["measurements"])})
+    Blueprint.from_json(measured.blueprint)
+    if not isinstance(measured.costs["params"], int | float):
+        raise TypeError(f"candidate {measured.number} has no number of parameters")
+    return measured

@@ -1,5 +1,6 @@
 """What is remembered can be listed, shown, carried elsewhere and forgotten."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,22 @@ def test_what_is_exported_is_imported_elsewhere_once(memory: Path, tmp_path: Pat
     assert capsys.readouterr().out.splitlines() == ["2 of 2 runs are new", "0 of 4 runs are new"]
     with Memory(memory) as one, Memory(other) as another:
         assert one.overview() == another.overview()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"blueprint": "{}"}, "no run (TypeError: "),
+        ({"costs": {"params": "many"}}, "no run (TypeError: candidate 0 has no number of parameters)"),
+    ],
+)
+def test_a_candidate_that_could_not_be_built_is_not_let_in(changes, message, memory: Path, tmp_path: Path, capsys):
+    run = json.loads(make_run(2, 3).to_json())
+    run["candidates"][0] |= changes
+    file = tmp_path / "runs.jsonl"
+    file.write_text(json.dumps(run))
+    assert history("import", str(file), memory=memory) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_lines_that_hold_no_run_are_named(memory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from metagen_jax.memory import Measured, RunRecord
+from metagen_jax.synth.architecture import Blueprint
 
 MakeRun = Callable[[int, int], RunRecord]
 
@@ -13,7 +14,7 @@ def make_run(seed: int, num_candidates: int = 3) -> RunRecord:
     candidates = tuple(
         Measured(
             number=number,
-            blueprint=f'{{"family":"vit","sizes":{{"d_model":{8 * (number + 1)}}}}}',
+            blueprint=Blueprint("vit", {}, {"d_model": 8 * (number + 1)}, {}).to_json(),
             costs={"params": 100.0 * (number + 1), "flops": 1e6, "memory_bytes": 2e6, "latency_ms": 0.5},
             status="trained" if number else "failed",
             reason="" if number else "the loss was no number at step 3",

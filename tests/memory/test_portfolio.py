@@ -9,6 +9,7 @@ import pytest
 
 from metagen_jax.memory import Measured, Memory, Portfolio, RunRecord, portfolio_text, read_portfolio
 from metagen_jax.memory.portfolio import SHIPPED
+from metagen_jax.synth.architecture import Blueprint
 from scripts import portfolio as script
 
 LOSS = ({"metric": "validation_loss", "direction": "minimize"},)
@@ -20,7 +21,7 @@ def run_of(seed: int, losses: Mapping[str, float], objectives=LOSS, metric: str 
     candidates = tuple(
         Measured(
             number=10 + number,
-            blueprint=json.dumps({"family": "vit", "sizes": {"d_model": name}}),
+            blueprint=Blueprint("vit", {}, {"d_model": name}, {}).to_json(),
             costs={"params": 100.0},
             status="trained",
             reason="",
