@@ -64,7 +64,7 @@ def synflow(model: nnx.Module, inputs: Any) -> float:
       >>> synflow(ones, jnp.zeros((1, 3))) == synflow(Linear(-jnp.ones((3, 2)), jnp.ones((2, 1))), jnp.zeros((1, 3)))
       True
     """
-    graph, params = nnx.split(_without_norms(model))
+    graph, params = nnx.split(without_norms(model))
     with jax.enable_x64(True):
         inputs = jnp.asarray(inputs)
         if jnp.issubdtype(inputs.dtype, jnp.floating):
@@ -116,7 +116,7 @@ def _positive(params: Any) -> Any:
     return with_values(params, {path: jnp.abs(w) * float(path[-1] != QUERY) for path, w in weights.items()})
 
 
-def _without_norms(model: nnx.Module) -> nnx.Module:
+def without_norms(model: nnx.Module) -> nnx.Module:
     """A copy of the model in which every norm hands on what it gets."""
     copy = nnx.merge(*nnx.split(model))
     for _, node in list(nnx.iter_graph(copy)):
