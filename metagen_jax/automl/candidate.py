@@ -1,6 +1,7 @@
 """A Candidate: one blueprint of a run with everything that was measured on it."""
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ class Candidate:
       reason: why it failed, in words.
       losses: training loss of every prototype step.
       scores: validation metrics, in the order of the steps.
+      guesses: what the zero-cost proxies of the spec read off its prototype before any training; more promises more.
       shrunk: the smaller network that is trained in its place; None where it is trained itself.
     """
 
@@ -46,11 +48,16 @@ class Candidate:
     losses: list[float] = dataclasses.field(default_factory=list)
     scores: list[Score] = dataclasses.field(default_factory=list)
     shrunk: Blueprint | None = None
+    guesses: dict[str, float] = dataclasses.field(default_factory=dict)
 
     @property
     def prototype(self) -> Blueprint:
         """What is trained."""
         return self.shrunk or self.blueprint
+
+    def proxy(self, name: str) -> float:
+        """What a proxy says; more promises more. NaN where it says nothing."""
+        return float(self.costs[name] if name in self.costs else self.guesses.get(name, math.nan))
 
     @property
     def metrics(self) -> dict[str, float]:

@@ -25,6 +25,8 @@ from metagen_jax.automl.latency import Answer, answering
 from metagen_jax.automl.planning import plan_of
 from metagen_jax.automl.progress import Logged, Progress, Silent
 from metagen_jax.automl.prototype_trainer import OutOfTime, PrototypeTrainer
+from metagen_jax.automl.proxies import ZeroCost
+from metagen_jax.automl.refinement_history import PROXIES
 from metagen_jax.automl.refiner import ArchitectureRefiner, SearchResult
 from metagen_jax.automl.run_folder import CHECKPOINTS, DATABASE, LOG, RunFolder, write_json
 from metagen_jax.automl.rungs import Schedule, schedule
@@ -209,6 +211,7 @@ class _Runner:
         self._started = time.monotonic()
         self._timing: dict[str, float] = {}
         run_key, self._search_key = keys_of(self._spec)
+        self._zero_cost = ZeroCost(self._prototypes, self._dataset, run_key, self._progress.note)
         self._deadline_share = SEARCH_SHARE
         self._plan, mesh = plan_of(prepared, options), population_mesh(options.num_devices)
         self._trainer = PrototypeTrainer(
@@ -284,10 +287,12 @@ class _Runner:
             return self._without_search(database)
         trainer: Any = self._trainer
         if not self._options.train_prototypes:
-            search, trainer = dataclasses.replace(search, objectives=(Objective("params", "maximize"),)), UNTRAINED
+            by_size = (Objective("params", "maximize"),)  # which nothing has to guess
+            search = dataclasses.replace(search, objectives=by_size, proxies=PROXIES, oversampling=1)
+            trainer = UNTRAINED
         starts = [start.genotype for start in self._options.starts]
         engine = ArchitectureSearchEngine(
-            self._space, search, self._search_key, self._progress, self._prototypes, starts
+            self._space, search, self._search_key, self._progress, self._prototypes, starts, self._zero_cost
         )
         refiner = ArchitectureRefiner(engine, search, trainer, self._progress, len(starts))
         self._progress.stage("search", search.budget * search.prototype_steps)

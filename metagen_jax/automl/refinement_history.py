@@ -1,6 +1,7 @@
 """What each round of a search brought: proposed, trained, promoted, gained, and how well costs alone would have ranked."""
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from metagen_jax.automl.candidate import FAILED, STOPPED, TRAINED, Candidate
 from metagen_jax.search import hypervolume, rank_agreement
 from metagen_jax.spec import Objective
 
-PROXIES = ("params", "flops")  # of which more is guessed to be better; they are known before anything is trained
+PROXIES = ("params", "flops")  # those of a spec that names none
 RANKED = 256  # candidates that proxies are judged by, the last ones
 SMALLEST_GAIN = 1e-3  # of the volume; less of it is none
 
@@ -36,6 +37,8 @@ class Round:
       gain: by how much of it this round has raised the volume, 0 to 1; 1 for the first round that trained anything.
       proxies: of each its rank correlation with the first objective over the last candidates, and the lower end of its
         interval: in 95 % of runs the true value lies above.
+      considered: proposals within the limits that the round was chosen from.
+      weights: of each proxy in that choice; empty where nothing was chosen.
     """
 
     number: int
@@ -49,6 +52,8 @@ class Round:
     volume: float
     gain: float
     proxies: Mapping[str, tuple[float, float]]
+    considered: int
+    weights: Mapping[str, float]
 
 
 class RefinementHistory:
@@ -56,6 +61,8 @@ class RefinementHistory:
 
     Args:
       wanted: the objectives of the spec.
+      proxies: what is judged by how it ranks.
+      chooses: whether proxies choose what is trained; the table and the JSON say with which weights.
 
     Attributes:
       rounds: those that ended.
@@ -76,17 +83,29 @@ class RefinementHistory:
       round  proposed  starts  trained  stopped  failed  steps  validation_loss  volume    gain  params  flops
           1         2       0        2        0       0     40                1       1  100.0%    1.00   0.00
           2         1       0        1        0       0     20                1       1    0.0%    0.50   0.00
+      >>> history.weights()  # three candidates show nothing
+      {'params': 0.0, 'flops': 0.0}
+      >>> history.add([trained(number, 1.0 / number) for number in (3, 4, 5, 6, 7)])
+      >>> history.weights()
+      {'params': 0.9762, 'flops': 0.0}
     """
 
-    def __init__(self, wanted: Sequence[Objective]):
+    def __init__(self, wanted: Sequence[Objective], proxies: Sequence[str] = PROXIES, chooses: bool = False):
         self.rounds: list[Round] = []
-        self._objectives = tuple(wanted)
+        self._objectives, self._proxies, self._chooses = tuple(wanted), tuple(proxies), chooses
         self._front: list[Candidate] = []  # of all that was trained: nothing else adds to the volume
         self._recent: list[Candidate] = []
         self._reference: np.ndarray | None = None
 
-    def add(self, candidates: Sequence[Candidate], starts: int = 0) -> None:
-        """Adds a round with everything that it proposed, measured or not."""
+    def add(self, candidates: Sequence[Candidate], starts: int = 0, considered: int | None = None) -> None:
+        """Adds a round with everything that it proposed, measured or not.
+
+        Args:
+          candidates: of the round.
+          starts: how many of them an earlier run has brought.
+          considered: how many they were chosen from by `weights`; None: they were not.
+        """
+        weights = self.weights() if considered is not None and considered > len(candidates) else {}
         had_any = bool(self._front)
         self._front = objectives.front([*self._front, *candidates], self._objectives)
         self._recent = [*self._recent, *candidates][-RANKED:]
@@ -106,8 +125,16 @@ class RefinementHistory:
                 volume=volume,
                 gain=_gain(before, volume) if had_any else float(bool(self._front)),
                 proxies=self._agreements(),
+                considered=len(candidates) if considered is None else considered,
+                weights=weights,
             )
         )
+
+    def weights(self) -> dict[str, float]:
+        """Of each proxy in the choice of the next round: its rank correlation, 0 where the interval reaches down to 0."""
+        if not self.rounds:
+            return dict.fromkeys(self._proxies, 0.0)
+        return {name: rho if low > 0 else 0.0 for name, (rho, low) in self.rounds[-1].proxies.items()}
 
     @property
     def rounds_without_gain(self) -> int:
@@ -116,7 +143,10 @@ class RefinementHistory:
         return len(gains) - max((number + 1 for number, gained in enumerate(gains) if gained), default=0)
 
     def table(self) -> str:
-        """The rounds as text, one a line; of proxies the rank correlation."""
+        """The rounds as text, one a line; of proxies the rank correlation.
+
+        Where proxies choose, also of how many each round was chosen, the lower end of each interval, and each weight.
+        """
         names = ["round", "proposed", "starts", "trained", "stopped", "failed", "steps", self._objectives[0].metric]
         rows = [
             [
@@ -124,24 +154,31 @@ class RefinementHistory:
                 "-" if r.best is None else f"{r.best:.4g}",
                 f"{r.volume:.4g}",
                 f"{r.gain:.1%}",
-                *(f"{r.proxies[name][0]:.2f}" for name in PROXIES),
+                *([str(r.considered)] if self._chooses else []),
+                *itertools.chain.from_iterable(self._cells(r, name) for name in self._proxies),
             ]
             for r in self.rounds
         ]
-        lines = [[*names, "volume", "gain", *PROXIES], *rows]
+        more = [["considered"]] if self._chooses else []
+        more += [[name, "above", "weight"] if self._chooses else [name] for name in self._proxies]
+        lines = [[*names, "volume", "gain", *itertools.chain.from_iterable(more)], *rows]
         widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
         return "\n".join("  ".join(cell.rjust(w) for cell, w in zip(line, widths, strict=True)) for line in lines)
 
+    def _cells(self, each: Round, name: str) -> list[str]:
+        rho, low = each.proxies[name]
+        return [f"{rho:.2f}", f"{low:.2f}", f"{each.weights.get(name, 0.0):.2f}"] if self._chooses else [f"{rho:.2f}"]
+
     def to_json(self) -> list[dict[str, Any]]:
-        return [
-            dataclasses.asdict(each)
-            | {
-                "proxies": {
-                    name: {"rank_correlation": rho, "at_least": low} for name, (rho, low) in each.proxies.items()
-                }
-            }
-            for each in self.rounds
-        ]
+        """The rounds as they stand in `result.json`; what they were chosen from only where proxies choose."""
+        rounds = []
+        for each in self.rounds:
+            written = dataclasses.asdict(each)
+            if not self._chooses:
+                del written["considered"], written["weights"]
+            found = {name: {"rank_correlation": rho, "at_least": low} for name, (rho, low) in each.proxies.items()}
+            rounds.append(written | {"proxies": found})
+        return rounds
 
     def _best(self) -> float | None:
         return objectives.value(self._front[0], self._objectives[0].metric) if self._front else None
@@ -163,11 +200,12 @@ class RefinementHistory:
         """Of those trained to the end alone: at an earlier rung another order may hold."""
         trained = [candidate for candidate in self._recent if candidate.status == TRAINED]
         losses, valid = objectives.padded(objectives.losses(trained, self._objectives[:1]))
-        guesses = [[-float(candidate.costs[name]) for name in PROXIES] for candidate in trained]
-        scores, _ = objectives.padded(np.array(guesses, np.float32).reshape(-1, len(PROXIES)))
+        guesses = [[-candidate.proxy(name) for name in self._proxies] for candidate in trained]
+        scores, _ = objectives.padded(np.array(guesses, np.float32).reshape(-1, len(self._proxies)))
         found = zip(*map(np.asarray, _rank_agreements(scores, losses, valid)), strict=True)
         return {
-            name: (round(float(rho), 4), round(float(low), 4)) for name, (rho, low) in zip(PROXIES, found, strict=True)
+            name: (round(float(rho), 4), round(float(low), 4))
+            for name, (rho, low) in zip(self._proxies, found, strict=True)
         }
 
 

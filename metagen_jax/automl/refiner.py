@@ -102,12 +102,13 @@ class ArchitectureRefiner:
           recall: fills in a candidate that an earlier run has measured; False where there was none.
         """
         result = SearchResult([]) if result is None else result
-        history = result.history = RefinementHistory(self._search.objectives)
+        history = result.history = self._new_history()
         for number in range(self._search.rounds):
             left = self._search.budget - len(result.candidates)
-            candidates, num_infeasible, num_repaired = self._engine.propose(left)
-            result.num_infeasible += num_infeasible
-            result.num_repaired += num_repaired
+            proposal = self._engine.propose(left, history.weights())
+            candidates = proposal.candidates
+            result.num_infeasible += proposal.num_infeasible
+            result.num_repaired += proposal.num_repaired
             if not candidates:
                 result.stopped = "every candidate within the limits has been trained" if left > 0 else ""
                 break
@@ -117,11 +118,14 @@ class ArchitectureRefiner:
                 result.candidates += [candidate for candidate in candidates if candidate.status != PROPOSED]
             self._engine.tell(candidates)
             result.proxy = self._engine.proxy
-            history.add(candidates, self._num_starts if number == 0 else 0)
+            history.add(candidates, self._num_starts if number == 0 else 0, proposal.num_considered)
             if self._has_converged(history):
                 result.stopped = f"nothing gained in the last {history.rounds_without_gain} of the rounds"
                 break
         return result
+
+    def _new_history(self) -> RefinementHistory:
+        return RefinementHistory(self._search.objectives, self._search.proxies, self._search.oversampling > 1)
 
     def _has_converged(self, history: RefinementHistory) -> bool:
         patience, last = self._search.patience, len(history.rounds) == self._search.rounds

@@ -2,7 +2,8 @@
 
 import functools
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -12,8 +13,10 @@ import numpy as np
 from metagen_jax.automl import objectives
 from metagen_jax.automl.candidate import Candidate
 from metagen_jax.automl.progress import Progress
+from metagen_jax.automl.proxies import most_promising
 from metagen_jax.search import STRATEGIES, ProxyState, SearchStrategy, is_trusted, proxy_start, start_from, was_repaired
 from metagen_jax.spec import Search
+from metagen_jax.spec.tasks import ZERO_COST
 from metagen_jax.synth.space import SearchSpace
 
 
@@ -23,6 +26,7 @@ class Proposal(NamedTuple):
     candidates: list[Candidate]
     num_infeasible: int  # outside the limits, and not built
     num_repaired: int  # that were outside as they were drawn or bred, and were moved inside
+    num_considered: int  # within the limits, of which the candidates were chosen
 
 
 class ArchitectureSearchEngine:
@@ -37,6 +41,10 @@ class ArchitectureSearchEngine:
       progress: told of repairs.
       prototypes: the space of what is trained, by the same genotypes; None: the space itself.
       starts: genotypes to propose first, each of D indices.
+      zero_cost: fills in what the proxies of these names say of candidates; `ZeroCost`, where the search names any.
+
+    Raises:
+      ValueError: the search names a proxy of zero cost, and there is nothing to read it with.
 
     Attributes:
       proxy: how well the spec's proxy ranked the candidates by the first objective; None without one.
@@ -53,6 +61,16 @@ class ArchitectureSearchEngine:
       >>> engine.tell(proposal.candidates)  # none of which was trained
       >>> [candidate.round for candidate in engine.propose(left=2).candidates]
       [2, 2]
+
+      With `search.oversampling` proxies choose from several proposals for each candidate, once they are trusted:
+
+      >>> settings = ["search.strategy=random", "search.oversampling=4"]
+      >>> search = load_spec("specs/image_digits_demo.yaml", settings).search
+      >>> engine = ArchitectureSearchEngine(space, search, jax.random.key(0), Silent())
+      >>> engine.propose(left=3).num_considered
+      3
+      >>> engine.propose(left=3, weights={"params": 0.6, "flops": 0.0}).num_considered  # four times four
+      16
     """
 
     def __init__(
@@ -63,7 +81,12 @@ class ArchitectureSearchEngine:
         progress: Progress,
         prototypes: SearchSpace | None = None,
         starts: Sequence[Sequence[int]] = (),
+        zero_cost: Callable[[Sequence[Candidate], Sequence[str]], None] | None = None,
     ):
+        self._untrained = tuple(name for name in search.proxies if name in ZERO_COST)
+        if self._untrained and zero_cost is None:
+            raise ValueError(f"search.proxies names {', '.join(self._untrained)}: pass zero_cost, such as a ZeroCost.")
+        self._zero_cost = zero_cost
         self._space, self._prototypes = space, prototypes or space
         self._search = search
         self._key = key
@@ -102,14 +125,53 @@ class ArchitectureSearchEngine:
         costs = self._space.cost(genotypes)
         return -(costs.params.rounded() if self._search.proxy == "params" else costs.flops)
 
-    def propose(self, left: int) -> Proposal:
-        """The next round: at most `left` candidates that were not proposed before, all of them within the limits."""
+    def propose(self, left: int, weights: Mapping[str, float] = MappingProxyType({})) -> Proposal:
+        """The next round: at most `left` candidates that were not proposed before, all of them within the limits.
+
+        Args:
+          left: how many may still be trained.
+          weights: of each proxy in choosing, if the search proposes more than it trains; 0 or less: none.
+        """
         self._rounds += 1
-        genotypes, self._state = self._ask(jax.random.fold_in(self._key, self._rounds), self._state)
-        proposed = list(self._unseen(np.asarray(genotypes)))[:left]
+        key = jax.random.fold_in(self._key, self._rounds)
+        genotypes, self._state = self._ask(key, self._state)
+        trusted = {name: weight for name, weight in weights.items() if weight > 0}
+        if self._search.oversampling > 1 and trusted:
+            proposal = self._choose(key, np.asarray(genotypes), min(left, self._search.round_size), trusted)
+        else:
+            proposal = self._take_all(np.asarray(genotypes), left)
+        for position, candidate in enumerate(proposal.candidates):
+            candidate.number = self._num_proposed + position
+        self._num_proposed += len(proposal.candidates)
+        self._read(proposal.candidates, self._untrained)
+        return proposal
+
+    def _take_all(self, genotypes: np.ndarray, left: int) -> Proposal:
+        if self._search.oversampling > 1:
+            self._progress.note(f"round {self._rounds}: no proxy is known to rank, so none chooses")
+        proposed = self._unseen(genotypes)[:left]
+        self._seen.update(tuple(genotype.tolist()) for genotype in proposed)
         candidates, num_infeasible = self._decode(proposed)
-        self._num_proposed += len(candidates)
-        return Proposal(candidates, num_infeasible, self._count_repaired(proposed))
+        return Proposal(candidates, num_infeasible, self._count_repaired(proposed, self._state), len(candidates))
+
+    def _choose(self, key: jax.Array, genotypes: np.ndarray, count: int, weights: dict[str, float]) -> Proposal:
+        """The most promising of what is asked several times; what is left may be asked again, but for the first ask."""
+        asked, state = [genotypes], self._state
+        for number in range(1, self._search.oversampling):
+            more, state = self._ask(jax.random.fold_in(key, number), state)
+            asked.append(np.asarray(more))
+        proposed = self._unseen(np.concatenate(asked))
+        pool, num_infeasible = self._decode(proposed)
+        self._read(pool, [name for name in self._untrained if name in weights])
+        candidates = [pool[i] for i in most_promising(pool, weights, self._search.objectives, count)]
+        self._seen.update(tuple(candidate.genotype.tolist()) for candidate in candidates)
+        by = ", ".join(f"{name} {weight:.2f}" for name, weight in weights.items())
+        self._progress.note(f"round {self._rounds}: {len(candidates)} of {len(pool)} proposals chosen by {by}")
+        return Proposal(candidates, num_infeasible, self._count_repaired(proposed, state), len(pool))
+
+    def _read(self, candidates: Sequence[Candidate], names: Sequence[str]) -> None:
+        if names and self._zero_cost is not None:
+            self._zero_cost(candidates, names)
 
     def tell(self, candidates: list[Candidate]) -> None:
         """Takes in what a round has measured; what failed counts as the worst."""
@@ -120,10 +182,10 @@ class ArchitectureSearchEngine:
         if self._search.proxy != "none":
             self.proxy = self._judge_proxy(self._state.inner if self._starts else self._state)
 
-    def _count_repaired(self, proposed: list[np.ndarray]) -> int:
+    def _count_repaired(self, proposed: list[np.ndarray], state: Any) -> int:
         if not proposed:
             return 0
-        count = int(self._was_repaired(self._state, np.stack(proposed)).sum())
+        count = int(self._was_repaired(state, np.stack(proposed)).sum())
         if count:
             self._progress.note(
                 f"round {self._rounds}: {count} of {len(proposed)} proposals were moved into the limits"
@@ -136,11 +198,10 @@ class ArchitectureSearchEngine:
         self._progress.note(f"rank correlation of {self._search.proxy} with quality: {correlation:.2f}, {verdict}")
         return {"name": self._search.proxy, "rank_correlation": correlation, "trusted": trusted}
 
-    def _unseen(self, genotypes: np.ndarray) -> Iterator[np.ndarray]:
-        for genotype, values in zip(genotypes, map(tuple, genotypes.tolist()), strict=True):
-            if values not in self._seen:
-                self._seen.add(values)
-                yield genotype
+    def _unseen(self, genotypes: np.ndarray) -> list[np.ndarray]:
+        """Those that are none of an earlier round's, each once."""
+        new = dict(zip(map(tuple, genotypes.tolist()), genotypes, strict=True))
+        return [genotype for values, genotype in new.items() if values not in self._seen]
 
     def _decode(self, proposed: list[np.ndarray]) -> tuple[list[Candidate], int]:
         if not proposed:
@@ -156,7 +217,7 @@ class ArchitectureSearchEngine:
             strict=True,
         )
         candidates = [
-            Candidate(self._num_proposed + position, self._rounds, genotype, blueprint, own_costs, shrunk=shrunk)
-            for position, (genotype, blueprint, own_costs, shrunk) in enumerate(shown)
+            Candidate(self._num_proposed, self._rounds, genotype, blueprint, own_costs, shrunk=shrunk)
+            for genotype, blueprint, own_costs, shrunk in shown
         ]
         return candidates, len(rows) - len(kept)

@@ -280,6 +280,16 @@ def check_search_counts(spec: SpecFile) -> Iterator[Problem]:
             yield Problem(("search", name), problem, f"Write at most {search.budget}, or raise search.budget.")
 
 
+def check_proxies(spec: SpecFile) -> Iterator[Problem]:
+    search = spec.search
+    for number, name in enumerate(search.proxies):
+        if name in search.proxies[:number]:
+            yield Problem(("search", "proxies", number), f"{show(name)} is listed twice", "List each proxy once.")
+    if search.oversampling > 1 and search.rounds == 1:
+        problem = f"{search.oversampling} has no effect in one round, before which nothing is known of the proxies"
+        yield Problem(("search", "oversampling"), problem, "Raise search.rounds, or remove the line.")
+
+
 def check_objectives(spec: SpecFile) -> Iterator[Problem]:
     objectives = spec.search.objectives
     metrics = [objective.metric for objective in objectives]
@@ -347,6 +357,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Callable[[SpecFile], Iterator[Problem]]], .
     (("architecture",), check_families),
     (("architecture",), check_choice_names),
     (("search",), check_search_counts),
+    (("search",), check_proxies),
     (("search",), check_objectives),
     (("search", "task", "modality"), check_objective_task),
     (("evaluation", "task", "modality"), check_evaluation),

@@ -209,6 +209,8 @@ def _resolve(spec: SpecFile, file: str, locations: Locations) -> plain.ModelSpec
         search=plain.Search(
             strategy=search.strategy,
             proxy=search.proxy,
+            proxies=search.proxies,
+            oversampling=search.oversampling,
             objectives=tuple(
                 plain.Objective(each.metric, each.direction or directions(task)[each.metric])
                 for each in search.objectives

@@ -168,12 +168,15 @@ class Search:
     """How architectures are looked for; `budget` counts trained candidates, over all rounds.
 
     `patience` is the number of rounds without gain that end the search, or None: all rounds. `proxy` is "none" or the cost
-    of which more is guessed to be better, in the first round. A network of more than `prototype_params` parameters is
-    scaled down before it is trained.
+    of which more is guessed to be better, in the first round; `proxies` are what is measured to rank and chooses one of
+    `oversampling` proposals in later ones. A network of more than `prototype_params` parameters is scaled down before it
+    is trained.
     """
 
     strategy: str
     proxy: str
+    proxies: tuple[str, ...]
+    oversampling: int
     objectives: tuple[Objective, ...]
     budget: int
     rounds: int
@@ -275,7 +278,7 @@ class ModelSpec:
             "target": {name: value for name, value in vars(self.target).items() if value is not None},
             "training": dict(vars(self.training)),
             "architecture": self._architecture_dict(),
-            "search": dict(vars(self.search)) | {"objectives": [dict(vars(each)) for each in self.search.objectives]},
+            "search": self._search_dict(),
             "evaluation": {"metrics": list(self.evaluation.metrics)},
             "outputs": dict(vars(self.outputs)),
             "reproducibility": {"seed": self.seed},
@@ -285,6 +288,13 @@ class ModelSpec:
     def to_yaml(self) -> str:
         """Returns canonical YAML; reading it gives an equal spec."""
         return dump(self.to_dict())
+
+    def _search_dict(self) -> dict[str, Any]:
+        own = {
+            "objectives": [dict(vars(each)) for each in self.search.objectives],
+            "proxies": list(self.search.proxies),
+        }
+        return dict(vars(self.search)) | own
 
     def _data_dict(self) -> dict[str, Any]:
         own = {"autoencoder": self.data.written_autoencoder}

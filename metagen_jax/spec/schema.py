@@ -358,6 +358,20 @@ class SearchSection(Section):
         "candidates by the first objective; only if it surely does, later rounds may be drawn by it.",
         "params",
     )
+    proxies: Annotated[tuple[Annotated[str, Word(tasks.PROXIES)], ...], OneOrMore()] = key(
+        ("params", "flops"),
+        "Guesses, of which more promises a better value of the first objective; how well each has ranked the candidates "
+        "is measured after every round. `synflow` and `grad_norm` are read off untrained networks, for which two small "
+        "programs are compiled for each structure.",
+        ["params", "flops", "synflow"],
+    )
+    oversampling: Annotated[int, Whole(1, 100)] = key(
+        1,
+        "How many candidates are proposed for each that is trained, from the second round on: those are trained that "
+        "`proxies` rank best, each weighted by its rank correlation so far. One whose interval includes 0 has no "
+        "weight; while none has, only as many are proposed as are trained.",
+        4,
+    )
     objectives: tuple[ObjectiveSection, ...] = key(
         (ObjectiveSection(metric="validation_loss"), ObjectiveSection(metric="params")),
         "1 to 3 objectives; the front holds the candidates that no other beats in all of them.",
