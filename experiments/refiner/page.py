@@ -7,11 +7,12 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # wherever the script is started
 
-from experiments.refiner.run import ARMS, CANDIDATES, ROUNDS, STEPS
+from experiments.refiner.run import ARMS, CANDIDATES, ROUNDS, STEPS, TASKS
 from metagen_jax.spec.tasks import PROXIES
 
 RESULTS = Path(__file__).parent / "results" / "refiner.json"
 PAGE = Path(__file__).parent / "README.md"
+GIVEN = "search.prototype_steps="
 NAMES = {"rungs": "rungs", "proxies": "proxies that choose"}
 TEXT = """# Rungs against one fixed length of training, and proxies that have to show that they rank
 
@@ -24,7 +25,7 @@ TEXT = """# Rungs against one fixed length of training, and proxies that have to
 
 *Loss*: as a multiple of that of the fixed length; below 1 is better. p: two-sided, of the logarithms of these multiples, by Wilcoxon's signed ranks, by all changes of sign of their mean, and by Student's t. The first two cannot fall below 2 / 2^n with n pairs, which is 0.0625 for five: one task alone can be significant only by the t test, which takes the logarithms for normal. Pairs of different tasks count alike in the last rows.
 
-**Proxies.** {candidates} random candidates of each task, each trained for {steps} steps: Spearman's correlation of the loss with parameters, FLOPs, and the two scores of untrained networks; the mean over seeds, the ends of the 90 % intervals of all seeds together, and in how many of them the proxy would have a weight, because the lower end of its interval is above 0.
+**Proxies.** {candidates} random candidates of each task, each trained for {steps} steps{longer}: Spearman's correlation of the loss with parameters, FLOPs, and the two scores of untrained networks; the mean over seeds, the ends of the 90 % intervals of all seeds together, and in how many of them the proxy would have a weight, because the lower end of its interval is above 0.
 
 {ranked}
 
@@ -77,12 +78,19 @@ def page(result: dict[str, Any]) -> str:
         many=ARMS["rungs"]["budget"],
         oversampling=ARMS["proxies"]["oversampling"],
         steps=STEPS,
+        longer=_longer(),
         candidates=CANDIDATES,
         compared=compared_table(result["compared"]),
         ranked=ranked_table(result["ranked"]),
         verdict=verdict(result["ranked"]),
         provenance=f"{result['date']}, `{result['command']}`, {result['machine']}, jax {result['versions']['jax']}.",
     )
+
+
+def _longer() -> str:
+    """The tasks whose candidates are trained for longer, in brackets."""
+    own = {task: item.removeprefix(GIVEN) for task, given in TASKS.items() for item in given if item.startswith(GIVEN)}
+    return f" ({', '.join(f'`{task}` {steps}' for task, steps in own.items())})" if own else ""
 
 
 def _span(values: list[int]) -> str:
