@@ -2,33 +2,39 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # wherever the script is started
+
+from experiments.memory.run import summary
 
 RESULTS = Path(__file__).parent / "results" / "memory.json"
 SCALE = Path(__file__).parent / "results" / "scale.json"
 PAGE = Path(__file__).parent / "README.md"
 HEADER = (
-    "| task | searches | from the others: median, worst | unrelated starts | "
-    "first round without memory | of the same spec again | of half the budget |"
+    "| task | searches | from the others: median, worst | other searches without memory | unrelated starts | "
+    "first round without memory | of the same spec again | its winner again | of half the budget |"
 )
 
 
 def table(result: dict[str, Any]) -> str:
     """A row for each task, and one for all."""
-    rows = [name for name in result if isinstance(result[name], dict) and "from_others" in result[name]]
     lines = [HEADER, "|---" * (HEADER.count("|") - 1) + "|"]
-    for name in [*(row for row in rows if row != "all"), "all"]:
-        found = result[name]
-        others = found["from_others"]
-        first, again, half = (
-            f"{found[kind]['median']:.3f}, {found[kind]['worst']:.3f}"
-            for kind in ("first_round_without_memory", "same_again_first_round", "half_budget_first_round")
-        )
-        cells = [name if name == "all" else f"`{name}`", f"{found['searches']}"]
-        cells += [f"{others['median']:.2f}, {others['worst']:.2f}", f"{found['unrelated_starts']}", first, again, half]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    for task in dict.fromkeys(row["task"] for row in result["rows"]):
+        lines.append(_line(f"`{task}`", summary([row for row in result["rows"] if row["task"] == task])))
+    return "\n".join([*lines, _line("all", summary(result["rows"]))])
+
+
+def _line(name: str, found: dict[str, Any]) -> str:
+    def spread(kind: str, digits: int) -> str:
+        return f"{found[kind]['median']:.{digits}f}, {found[kind]['worst']:.{digits}f}" if kind in found else "-"
+
+    rounds = ("first_round_without_memory", "same_again_first_round", "winner_again", "half_budget_first_round")
+    cells = [name, f"{found['searches']}", spread("from_others", 2), spread("without_memory", 2)]
+    cells += [f"{found['unrelated_starts']}", *(spread(kind, 3) for kind in rounds)]
+    return f"| {' | '.join(cells)} |"
 
 
 def page(text: str) -> str:

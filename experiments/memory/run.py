@@ -50,9 +50,9 @@ TASKS: dict[str, tuple[str, ...]] = {  # each with what it is given
     "image_cnn_edge": ("data.max_examples=2000",),
     "image_vae": ("data.max_examples=2000",),
     "text_char_lm": (),
-    "text_classification": (),
+    "text_classification": ("search.prototype_steps=200",),  # before that hardly any has learnt anything
     "audio_classification": (),
-    "video_classification": (),
+    "video_classification": ("search.prototype_steps=150",),
 }
 COLD_SEED, WARM_SEED = 100, 200  # from which seeds are counted: one search must not know the dice of the other
 
