@@ -159,8 +159,13 @@ def starts_of(
     memory that cannot be used is a note.
     """
     begun = {} if options.fresh else RunFolder.for_spec(prepared.spec, options.out).unfinished_origin()
-    if begun or given is not None:
-        return read_starts(begun) if begun else given or ()
+    if begun:
+        begun_with = read_starts(begun)
+        if given is not None and begun_with != given:
+            note("the interrupted run goes on with what it started from; --fresh (Options.fresh) begins anew")
+        return begun_with
+    if given is not None:
+        return given
     if not (options.search and options.train_prototypes):
         return ()
     count, family = num_starts(prepared.spec.search), prepared.space.family.name

@@ -121,3 +121,17 @@ def test_a_run_starts_from_the_portfolio_and_is_reproduced_when_another_one_ship
     assert [each["starts"] for each in result["rounds"]] == [1, 0]
     monkeypatch.setattr(api, "read_portfolio", lambda: pytest.fail("what ships now says what an old run started from"))
     assert main(["reproduce", str(run), "--quiet", "--workers", "1"]) == 0
+
+
+def test_an_interrupted_run_keeps_its_starts_and_says_so_where_others_are_asked_for(
+    digits: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    begun_with = starts(digits, tmp_path)
+    origin = {"starts": [start.to_json() for start in begun_with]}
+    monkeypatch.setattr(api.RunFolder, "unfinished_origin", lambda folder: origin)
+    notes: list[str] = []
+    asked = ((), notes.append), (begun_with, pytest.fail), (None, pytest.fail)  # cold, the same, whatever there is
+    for given, note in asked:
+        assert api.starts_of(digits, Options(out=tmp_path / "run"), given, None, note) == begun_with
+    assert "--fresh" in notes[0] and len(notes) == 1
+    assert api.starts_of(digits, Options(out=tmp_path / "run", fresh=True), (), None, pytest.fail) == ()
