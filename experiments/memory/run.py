@@ -8,7 +8,6 @@ out), of those that have nothing to do with it, and of itself, also with half th
 beside it. Writes results/memory.json after each seed; the same command goes on with the seeds that are not there.
 """
 
-import argparse
 import dataclasses
 import json
 import multiprocessing
@@ -26,6 +25,7 @@ import jax
 import numpy as np
 
 from experiments.provenance import provenance
+from experiments.searches import TASKS, parse, say, share_compilations
 from metagen_jax.automl import objectives
 from metagen_jax.automl.meta_learner import MetaLearner, num_starts
 from metagen_jax.automl.pipeline import Options, Prepared, Run, keys_of, prepare
@@ -44,16 +44,6 @@ ROOT = Path(__file__).parents[2]
 BUDGET, ROUND = 40, 8  # candidates of a search, and of each of its rounds
 LONGEST = 48  # candidates after which a search that starts from the memory is given up
 STEPS = 60  # of training, of each candidate
-TASKS: dict[str, tuple[str, ...]] = {  # each with what it is given
-    "image_digits_demo": (),
-    "image_digits_cnn": (),
-    "image_cnn_edge": ("data.max_examples=2000",),
-    "image_vae": ("data.max_examples=2000",),
-    "text_char_lm": (),
-    "text_classification": ("search.prototype_steps=200",),  # before that hardly any has learnt anything
-    "audio_classification": (),
-    "video_classification": ("search.prototype_steps=150",),
-}
 COLD_SEED, WARM_SEED = 100, 200  # from which seeds are counted: one search must not know the dice of the other
 
 
@@ -85,16 +75,16 @@ def starts_from(prepared: Prepared, records: Sequence[RunRecord]) -> list[Start]
 
 def cold(task: str, number: int) -> tuple[list[float], str]:
     """The values of a search without a memory, and its record."""
-    _share_compilations()
+    share_compilations("memory")
     prepared = spec_of(task, COLD_SEED + number)
     values, run = search(prepared, BUDGET)
-    _say(task, "cold", number, min(values))
+    say(task, "cold", number, min(values))
     return values, record_of(prepared, run, "").to_json()
 
 
 def warm(task: str, number: int, colds: dict[str, tuple[list[float], str]]) -> dict[str, Any]:
     """What searches of a task came to that began with what is remembered."""
-    _share_compilations()
+    share_compilations("memory")
     prepared = spec_of(task, WARM_SEED + number)
     records = {name: RunRecord.from_json(record) for name, (_, record) in colds.items()}
     others = [record for name, record in records.items() if name != task]
@@ -112,7 +102,7 @@ def warm(task: str, number: int, colds: dict[str, tuple[list[float], str]]) -> d
     halved = spec_of(task, WARM_SEED + number, f"constraints.parameter_budget={_most(prepared) // 2}")
     row["half"] = search(halved, ROUND, starts_from(halved, [records[task]]))[0]
     row["half_cold"] = search(halved, BUDGET)[0]
-    _say(task, "warm", number, goal, reached(row["others"], goal), min(row["same_again"]), min(row["half"]))
+    say(task, "warm", number, goal, reached(row["others"], goal), min(row["same_again"]), min(row["half"]))
     return row
 
 
@@ -169,27 +159,8 @@ def _kinds(task: str) -> set[str]:
     return {word for word in task.split() if word.isalpha()}
 
 
-def _share_compilations() -> None:
-    folder = Path(tempfile.gettempdir()) / "metagen_jax_experiments_memory"
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
-
-
-def _say(*words: Any) -> None:
-    print(*words, file=sys.stderr, flush=True)
-
-
-def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Compares searches with and without a memory.")
-    parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=list(TASKS), help="(default: all)")
-    parser.add_argument("--seeds", type=int, default=5, help="of each task (default: %(default)s)")
-    parser.add_argument("--processes", type=int, default=2, help="at the same time (default: %(default)s)")
-    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results", help="folder for the JSON")
-    return parser.parse_args(arguments)
-
-
 def main(arguments: list[str] | None = None) -> None:
-    options = parse(arguments)
+    options = parse("Compares searches with and without a memory.", Path(__file__).parent / "results", arguments)
     file = options.results / "memory.json"
     tasks = {task: list(TASKS[task]) for task in options.tasks}
     settings = {"tasks": tasks, "budget": BUDGET, "round": ROUND, "longest": LONGEST, "steps": STEPS}
@@ -213,7 +184,7 @@ def main(arguments: list[str] | None = None) -> None:
                 "rows": rows,
             }
             file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-            _say(json.dumps(result["all"]))
+            say(json.dumps(result["all"]))
 
 
 if __name__ == "__main__":

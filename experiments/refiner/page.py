@@ -7,7 +7,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # wherever the script is started
 
-from experiments.refiner.run import ARMS, CANDIDATES, ROUNDS, STEPS, TASKS
+from experiments.refiner.run import ARMS, CANDIDATES, ROUNDS, STEPS
+from experiments.searches import TASKS
 from metagen_jax.spec.tasks import PROXIES
 
 RESULTS = Path(__file__).parent / "results" / "refiner.json"

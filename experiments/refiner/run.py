@@ -14,7 +14,6 @@ import json
 import math
 import multiprocessing
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -28,6 +27,7 @@ import numpy as np
 import scipy
 
 from experiments.provenance import provenance
+from experiments.searches import TASKS, parse, say, share_compilations
 from metagen_jax.automl.candidate import TRAINED, Candidate
 from metagen_jax.automl.pipeline import Options, keys_of, prepare
 from metagen_jax.automl.planning import new_plan
@@ -45,16 +45,6 @@ ROOT = Path(__file__).parents[2]
 STEPS = 90  # of training, of each candidate that is trained to the end
 ROUNDS = 3
 CANDIDATES = 24  # of each task, whose order by the proxies is compared with that by the loss
-TASKS: dict[str, tuple[str, ...]] = {  # each with what it is given
-    "image_digits_demo": (),
-    "image_digits_cnn": (),
-    "image_cnn_edge": ("data.max_examples=2000",),
-    "image_vae": ("data.max_examples=2000",),
-    "text_char_lm": (),
-    "text_classification": ("search.prototype_steps=200",),  # before that hardly any has learnt anything
-    "audio_classification": (),
-    "video_classification": ("search.prototype_steps=150",),
-}
 COMPARED = ("image_digits_demo", "text_char_lm")
 # A round of 18 in three rungs: 18 to step 10, 6 to step 30, 2 to step 90, which is 420 steps; three of them 1,260, as
 # many as 14 candidates take to the end.
@@ -76,14 +66,14 @@ def search(task: str, seed: int, **settings: Any) -> SearchResult:
     prepared = dataclasses.replace(prepared, spec=dataclasses.replace(prepared.spec, search=own))
     plan, mesh = new_plan(prepared, Options()), population_mesh(1)
     trainer = PrototypeTrainer(prepared.prototypes, prepared.dataset, run_key, mesh, plan, Silent())
-    read = ZeroCost(prepared.prototypes, prepared.dataset, run_key, _say)
+    read = ZeroCost(prepared.prototypes, prepared.dataset, run_key, say)
     engine = ArchitectureSearchEngine(prepared.space, own, search_key, Silent(), prepared.prototypes, zero_cost=read)
     return ArchitectureRefiner(engine, own, trainer, Silent()).run()
 
 
 def compared(task: str, seed: int) -> list[dict[str, Any]]:
     """A row for each arm: its lowest loss at the full length, and what it took."""
-    _share_compilations()
+    share_compilations("refiner")
     rows = []
     for arm, settings in ARMS.items():
         found = search(task, FIRST_SEED + seed, **settings)
@@ -101,13 +91,13 @@ def compared(task: str, seed: int) -> list[dict[str, Any]]:
             "rounds": found.history.to_json(),
         }
         rows.append(row)
-        _say(task, seed, arm, row["best"], row["steps"])
+        say(task, seed, arm, row["best"], row["steps"])
     return rows
 
 
 def ranked(task: str, seed: int) -> list[dict[str, Any]]:
     """A row for each proxy: how it ranked random candidates, and whether it would choose."""
-    _share_compilations()
+    share_compilations("refiner")
     settings = {"budget": CANDIDATES, "rounds": 1, "strategy": "random", "proxies": PROXIES}
     found = search(task, FIRST_SEED + seed, **settings)
     assert found.history is not None
@@ -120,7 +110,7 @@ def ranked(task: str, seed: int) -> list[dict[str, Any]]:
         row |= {"weight": weights[name], "candidates": len(trained)}
         row["known"] = sum(math.isfinite(candidate.proxy(name)) for candidate in trained)
         rows.append(row)
-        _say(task, seed, name, rho, low, high)
+        say(task, seed, name, rho, low, high)
     return rows
 
 
@@ -200,25 +190,6 @@ def _over_seeds(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _share_compilations() -> None:
-    folder = Path(tempfile.gettempdir()) / "metagen_jax_experiments_refiner"
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
-
-
-def _say(*words: Any) -> None:
-    print(*words, file=sys.stderr, flush=True)
-
-
-def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Compares rungs with one length of training, and ranks by proxies.")
-    parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=list(TASKS), help="(default: all)")
-    parser.add_argument("--seeds", type=int, default=5, help="of each task (default: %(default)s)")
-    parser.add_argument("--processes", type=int, default=2, help="at the same time (default: %(default)s)")
-    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results", help="folder for the JSON")
-    return parser.parse_args(arguments)
-
-
 def write(options: argparse.Namespace, started: float, rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     """Stores what there is; the order of the rows is not that in which they came."""
     for own in rows.values():
@@ -244,7 +215,14 @@ def _tasks(rows: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    options, started = parse(arguments), time.monotonic()
+    options, started = (
+        parse(
+            "Compares rungs with one length of training, and ranks by proxies.",
+            Path(__file__).parent / "results",
+            arguments,
+        ),
+        time.monotonic(),
+    )
     rows: dict[str, list[dict[str, Any]]] = {"compared": [], "ranked": []}
     result: dict[str, Any] = {}
     with ProcessPoolExecutor(options.processes, multiprocessing.get_context("spawn")) as pool:
