@@ -27,7 +27,7 @@ LENGTH = 64  # of the searched axes where gaps are looked for
 LONGER = 4  # times as long is one of them after the other
 NEGLIGIBLE = 1 / 500  # of the largest value: it fits into any gap
 NOTICEABLE = 1 / 50  # of all that is computed: arrays of fewer elements are not told apart
-MOST_CASES = 8
+MOST_UNSETTLED = 3  # kinds of arrays that are told apart; each doubles the cases
 
 Ranges = Mapping[str, tuple[int, int]]
 
@@ -93,7 +93,7 @@ def unsettled(trace: Trace, rulers: Rulers, ranges: Ranges) -> tuple[Polynomial,
             key = tuple(number.terms.items())
             shares[key] = (shares.get(key, (0.0, number))[0] + number.at(shortest) / total, number)
     most = sorted((each for each in shares.values() if each[0] >= NOTICEABLE), key=lambda each: -each[0])
-    return tuple(number for _, number in most[: MOST_CASES.bit_length() - 1])
+    return tuple(number for _, number in most[:MOST_UNSETTLED])
 
 
 def cases(trace: Trace, rulers: Rulers, elements: tuple[Polynomial, ...] = ()) -> Cases:
@@ -103,18 +103,20 @@ def cases(trace: Trace, rulers: Rulers, elements: tuple[Polynomial, ...] = ()) -
       elements: of arrays whose being large makes a case; others are what they are at the rulers' lengths.
     """
 
+    simple = simplified(trace)
+
     def case(large: Sequence[bool]) -> Peaks:
         def is_large(value: Value) -> bool:
             number = rulers.product(value.shape)
             return large[elements.index(number)] if number in elements else has_enough(value)
 
-        return peaks(trace, rulers, is_large)
+        return _peaks(simple, rulers, is_large)
 
     return Cases(elements, tuple(case(large) for large in itertools.product((False, True), repeat=len(elements))))
 
 
-def peaks(trace: Trace, rulers: Rulers, is_large: Callable[[Value], bool] = has_enough) -> Peaks:
-    """Finds the points of a trace at which it may take most."""
+def _peaks(trace: Trace, rulers: Rulers, is_large: Callable[[Value], bool]) -> Peaks:
+    """Finds the points of a simplified trace at which it may take most."""
     kernels, results = _kernels(trace, is_large)
     sizes = {kernel.made: num_bytes(kernel.made, rulers) for kernel in kernels}
     samples = [{value: size.at(lengths) for value, size in sizes.items()} for lengths in _lengths(rulers.axes)]
@@ -127,7 +129,7 @@ def peaks(trace: Trace, rulers: Rulers, is_large: Callable[[Value], bool] = has_
 
 def stored(trace: Trace) -> list[Value]:
     """The values that are stored beside the inputs, each by about one kernel; the same ones whatever the sizes."""
-    return [kernel.made for kernel in _kernels(trace, lambda value: True)[0]]
+    return [kernel.made for kernel in _kernels(simplified(trace), lambda value: True)[0]]
 
 
 def num_bytes(value: Value, rulers: Rulers) -> Polynomial:
@@ -135,8 +137,7 @@ def num_bytes(value: Value, rulers: Rulers) -> Polynomial:
 
 
 def _kernels(trace: Trace, is_large: Callable[[Value], bool]) -> tuple[list[Kernel], frozenset[Value]]:
-    """The kernels in the order of the function's text, and which values are its results."""
-    trace = simplified(trace)
+    """The kernels of a simplified trace, in the order of the function's text, and which values are its results."""
     users = users_of(trace)
     loops = Loops(trace, users, groups(trace, users, is_large))
     kernels = []

@@ -39,19 +39,18 @@ class _Rewriter:
         else:
             self._append(operation)
 
-    def _append(self, operation: Operation) -> Operation:
+    def _append(self, operation: Operation) -> None:
         self.operations.append(operation)
         if operation.name == "concatenate":
             self._joined[operation.outputs[0]] = operation
-        return operation
 
-    def _new(self, shape: tuple[int, ...], like: Value) -> Value:
-        return Value(next(self._numbers), shape, like.itemsize)
+    def _layer(self, whole: Value, axis: int) -> Value:
+        """A new value: one place of a stack along an axis, of which it keeps a length of 1."""
+        return Value(next(self._numbers), (*whole.shape[:axis], 1, *whole.shape[axis + 1 :]), whole.itemsize)
 
     def _stack(self, operation: Operation) -> None:
         axis, (whole,) = operation.params["axis"], operation.outputs
-        shape = (*whole.shape[:axis], 1, *whole.shape[axis + 1 :])
-        pieces = [self._new(shape, whole) for _ in operation.inputs]
+        pieces = [self._layer(whole, axis) for _ in operation.inputs]
         for value, piece in zip(operation.inputs, pieces, strict=True):
             self._append(Operation("expand_dims", (value,), (piece,), {}))
         self._append(Operation("concatenate", tuple(pieces), (whole,), {"dimension": axis}))
@@ -60,10 +59,9 @@ class _Rewriter:
         axis, (whole,) = operation.params["axis"], operation.inputs
         assert whole is not None
         for place, made in enumerate(operation.outputs):
-            start = [place if each == axis else 0 for each in range(len(whole.shape))]
-            limit = [place + 1 if each == axis else length for each, length in enumerate(whole.shape)]
-            cut = self._new((*whole.shape[:axis], 1, *whole.shape[axis + 1 :]), whole)
-            window = {"start_indices": tuple(start), "limit_indices": tuple(limit), "strides": None}
+            cut = self._layer(whole, axis)
+            start, limit = (_moved(corner, axis, place) for corner in ((0,) * len(cut.shape), cut.shape))
+            window = {"start_indices": start, "limit_indices": limit, "strides": None}
             self._slice(Operation("slice", (whole,), (cut,), window))
             self._append(Operation("squeeze", (self.current(cut),), (made,), {}))
 

@@ -13,7 +13,7 @@ ROWS, WIDE, NARROW = 4096, 64, 8
 
 
 def _peak(traced: Trace) -> float:
-    return max(polynomial.at({}) for polynomial in memory.peaks(traced, NO_AXES).all)
+    return max(polynomial.at({}) for polynomial in memory.cases(traced, NO_AXES).peaks[0].all)
 
 
 def _gradients_of_products(x: jax.Array, *kernels: jax.Array) -> jax.Array:
