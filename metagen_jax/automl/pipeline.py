@@ -26,7 +26,6 @@ from metagen_jax.automl.planning import plan_of
 from metagen_jax.automl.progress import Logged, Progress, Silent
 from metagen_jax.automl.prototype_trainer import OutOfTime, PrototypeTrainer
 from metagen_jax.automl.proxies import ZeroCost
-from metagen_jax.automl.refinement_history import PROXIES
 from metagen_jax.automl.refiner import ArchitectureRefiner, SearchResult
 from metagen_jax.automl.run_folder import CHECKPOINTS, DATABASE, LOG, RunFolder, write_json
 from metagen_jax.automl.rungs import Schedule, schedule
@@ -42,6 +41,7 @@ from metagen_jax.population.plan import Plan
 from metagen_jax.population.training_checkpoints import TrainingCheckpoints
 from metagen_jax.population.weights import Weights
 from metagen_jax.spec import ModelSpec, Objective
+from metagen_jax.spec.tasks import COST_PROXIES
 from metagen_jax.synth.build import build_prototypes, build_space
 from metagen_jax.synth.choices import check_choices
 from metagen_jax.synth.costs import Predictor
@@ -288,7 +288,7 @@ class _Runner:
         trainer: Any = self._trainer
         if not self._options.train_prototypes:
             by_size = (Objective("params", "maximize"),)  # which nothing has to guess
-            search = dataclasses.replace(search, objectives=by_size, proxies=PROXIES, oversampling=1)
+            search = dataclasses.replace(search, objectives=by_size, proxies=COST_PROXIES, oversampling=1)
             trainer = UNTRAINED
         starts = [start.genotype for start in self._options.starts]
         engine = ArchitectureSearchEngine(

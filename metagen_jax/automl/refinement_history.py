@@ -13,8 +13,8 @@ from metagen_jax.automl import objectives
 from metagen_jax.automl.candidate import FAILED, STOPPED, TRAINED, Candidate
 from metagen_jax.search import hypervolume, rank_agreement
 from metagen_jax.spec import Objective
+from metagen_jax.spec.tasks import COST_PROXIES
 
-PROXIES = ("params", "flops")  # those of a spec that names none
 RANKED = 256  # candidates that proxies are judged by, the last ones
 SMALLEST_GAIN = 1e-3  # of the volume; less of it is none
 
@@ -90,7 +90,7 @@ class RefinementHistory:
       {'params': 0.9762, 'flops': 0.0}
     """
 
-    def __init__(self, wanted: Sequence[Objective], proxies: Sequence[str] = PROXIES, chooses: bool = False):
+    def __init__(self, wanted: Sequence[Objective], proxies: Sequence[str] = COST_PROXIES, chooses: bool = False):
         self.rounds: list[Round] = []
         self._objectives, self._proxies, self._chooses = tuple(wanted), tuple(proxies), chooses
         self._front: list[Candidate] = []  # of all that was trained: nothing else adds to the volume

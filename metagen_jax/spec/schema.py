@@ -352,14 +352,14 @@ class SearchSection(Section):
         "How new candidates are proposed; the default needs the fewest trainings for one and for several objectives.",
         "evolution",
     )
-    proxy: Annotated[str, Word(("none", "params", "flops"))] = key(
+    proxy: Annotated[str, Word(("none", *tasks.COST_PROXIES))] = key(
         "none",
         "Draws half of the first round from candidates with much of this. The run then measures whether it ranks "
         "candidates by the first objective; only if it surely does, later rounds may be drawn by it.",
         "params",
     )
     proxies: Annotated[tuple[Annotated[str, Word(tasks.PROXIES)], ...], OneOrMore()] = key(
-        ("params", "flops"),
+        tasks.COST_PROXIES,
         "Guesses, of which more promises a better value of the first objective; how well each has ranked the candidates "
         "is measured after every round. `synflow` and `grad_norm` are read off untrained networks, for which two small "
         "programs are compiled for each structure.",

@@ -20,7 +20,8 @@ CAPTIONED_IMAGES = "images with texts"
 MINIMIZE, MAXIMIZE = "minimize", "maximize"
 COSTS = {"params": MINIMIZE, "flops": MINIMIZE, "latency_ms": MINIMIZE}  # objectives of every task
 ZERO_COST = ("synflow", "grad_norm")  # read off untrained networks
-PROXIES = ("params", "flops", *ZERO_COST)  # of which more promises a better network
+COST_PROXIES = ("params", "flops")  # known of whatever is proposed; those of a spec that names none
+PROXIES = (*COST_PROXIES, *ZERO_COST)  # of which more promises a better network
 
 
 @dataclass(frozen=True)
