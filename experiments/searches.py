@@ -1,12 +1,24 @@
-"""What the experiments on searches share: their tasks, and how they are run side by side."""
+"""What the experiments on searches share: their tasks, a search without a folder, how they are run side by side."""
 
 import argparse
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
+
+from metagen_jax.automl.candidate import Candidate
+from metagen_jax.automl.pipeline import Options, Prepared, Run, keys_of
+from metagen_jax.automl.planning import new_plan
+from metagen_jax.automl.progress import Silent
+from metagen_jax.automl.prototype_trainer import PrototypeTrainer
+from metagen_jax.automl.proxies import ZeroCost
+from metagen_jax.automl.refiner import ArchitectureRefiner, SearchResult
+from metagen_jax.automl.search_engine import ArchitectureSearchEngine
+from metagen_jax.population.devices import population_mesh
+from metagen_jax.spec import Search
 
 # Example specs, each with what it is given beside the steps of the experiment.
 TASKS: dict[str, tuple[str, ...]] = {
@@ -19,6 +31,28 @@ TASKS: dict[str, tuple[str, ...]] = {
     "audio_classification": (),
     "video_classification": ("search.prototype_steps=150",),
 }
+
+
+def search(prepared: Prepared, settings: Search, first: Sequence[Sequence[int]] = ()) -> SearchResult:
+    """A search without finalists, in one process.
+
+    Args:
+      settings: of the search, in the place of the spec's own.
+      first: genotypes to begin with.
+    """
+    run_key, search_key = keys_of(prepared.spec)
+    plan, mesh, silent = new_plan(prepared, Options()), population_mesh(1), Silent()
+    trainer = PrototypeTrainer(prepared.prototypes, prepared.dataset, run_key, mesh, plan, silent)
+    read = ZeroCost(prepared.prototypes, prepared.dataset, run_key, say)
+    engine = ArchitectureSearchEngine(
+        prepared.space, settings, search_key, silent, prepared.prototypes, first, zero_cost=read
+    )
+    return ArchitectureRefiner(engine, settings, trainer, silent, len(first)).run()
+
+
+def run_of(candidates: list[Candidate]) -> Run:
+    """What a memory takes from a run, of a search without a folder."""
+    return Run(Path(), {}, [], candidates[0], candidates, [], None, True)
 
 
 def parse(description: str, results: Path, arguments: list[str] | None = None) -> argparse.Namespace:

@@ -30,19 +30,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # wherever the script is started
 
+from experiments import searches
 from metagen_jax.automl import objectives
-from metagen_jax.automl.pipeline import Options, Prepared, Run, keys_of, prepare
-from metagen_jax.automl.planning import new_plan
-from metagen_jax.automl.progress import Silent
-from metagen_jax.automl.prototype_trainer import PrototypeTrainer
-from metagen_jax.automl.refiner import ArchitectureRefiner
+from metagen_jax.automl.pipeline import Prepared, prepare
 from metagen_jax.automl.remembering import record_of
 from metagen_jax.automl.run_folder import versions
-from metagen_jax.automl.search_engine import ArchitectureSearchEngine
 from metagen_jax.cli.environment import keep_compilations, start_jax
 from metagen_jax.memory import Entry, Measured, Memory, RunRecord, portfolio_text, read_runs
 from metagen_jax.memory.portfolio import SHIPPED
-from metagen_jax.population.devices import population_mesh
 from metagen_jax.spec import load_spec
 from metagen_jax.spec.tasks import COSTS
 
@@ -63,29 +58,19 @@ def record(name: str, memory: Memory, date: str) -> None:
     best: dict[tuple[int, ...], None] = {}  # in order, each once
     for seed in range(SEEDS):
         prepared = prepared_with(name, seed, CANDIDATES, ROUNDS)
-        run = search(prepared, ())
+        run = searches.run_of(searches.search(prepared, prepared.spec.search).candidates)
         memory.remember(record_of(prepared, run, date))
         order = objectives.best_first(run.candidates, prepared.spec.search.objectives)
         best |= {tuple(run.candidates[i].genotype.tolist()): None for i in order[:TAKEN]}
     for seed in range(SEEDS, SEEDS + AGAIN):
         prepared = prepared_with(name, seed, len(best), 1)
-        memory.remember(record_of(prepared, search(prepared, list(best)), date))
+        again = searches.search(prepared, prepared.spec.search, list(best))
+        memory.remember(record_of(prepared, searches.run_of(again.candidates), date))
 
 
 def prepared_with(name: str, seed: int, budget: int, rounds: int) -> Prepared:
     given = (f"reproducibility.seed={seed}", f"search.budget={budget}", f"search.rounds={rounds}")
     return prepare(load_spec(ROOT / "specs" / f"{name}.yaml", given))
-
-
-def search(prepared: Prepared, first: Sequence[Sequence[int]]) -> Run:
-    """A search without finalists; it begins with the genotypes `first`."""
-    run_key, search_key = keys_of(prepared.spec)
-    settings, mesh, silent = prepared.spec.search, population_mesh(1), Silent()
-    plan = new_plan(prepared, Options())
-    trainer = PrototypeTrainer(prepared.prototypes, prepared.dataset, run_key, mesh, plan, silent)
-    engine = ArchitectureSearchEngine(prepared.space, settings, search_key, silent, prepared.prototypes, first)
-    candidates = ArchitectureRefiner(engine, settings, trainer, silent, len(first)).run().candidates
-    return Run(Path(), {}, [], candidates[0], candidates, [], None, True)
 
 
 def record_all(names: Iterable[str], file: Path) -> None:

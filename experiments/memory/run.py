@@ -24,20 +24,15 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # wherever the script is sta
 import jax
 import numpy as np
 
+from experiments import searches
 from experiments.provenance import provenance
 from experiments.searches import TASKS, parse, say, share_compilations
 from metagen_jax.automl import objectives
 from metagen_jax.automl.meta_learner import MetaLearner, num_starts
-from metagen_jax.automl.pipeline import Options, Prepared, Run, keys_of, prepare
-from metagen_jax.automl.planning import new_plan
-from metagen_jax.automl.progress import Silent
-from metagen_jax.automl.prototype_trainer import PrototypeTrainer
-from metagen_jax.automl.refiner import ArchitectureRefiner
+from metagen_jax.automl.pipeline import Prepared, Run, prepare
 from metagen_jax.automl.remembering import record_of
-from metagen_jax.automl.search_engine import ArchitectureSearchEngine
 from metagen_jax.automl.start import Start
 from metagen_jax.memory import Memory, RunRecord
-from metagen_jax.population.devices import population_mesh
 from metagen_jax.spec import load_spec
 
 ROOT = Path(__file__).parents[2]
@@ -54,16 +49,11 @@ def spec_of(task: str, seed: int, *more: str) -> Prepared:
 
 def search(prepared: Prepared, budget: int, starts: Sequence[Start] = ()) -> tuple[list[float], Run]:
     """Returns the value of the first objective of each candidate, in order, infinite where it failed; and the run."""
-    run_key, search_key = keys_of(prepared.spec)
     settings = dataclasses.replace(prepared.spec.search, budget=budget, rounds=budget // ROUND)
-    plan, mesh = new_plan(prepared, Options()), population_mesh(1)
-    trainer = PrototypeTrainer(prepared.prototypes, prepared.dataset, run_key, mesh, plan, Silent())
-    genotypes = [start.genotype for start in starts]
-    engine = ArchitectureSearchEngine(prepared.space, settings, search_key, Silent(), prepared.prototypes, genotypes)
-    candidates = ArchitectureRefiner(engine, settings, trainer, Silent(), len(starts)).run().candidates
+    candidates = searches.search(prepared, settings, [start.genotype for start in starts]).candidates
     losses = objectives.losses(candidates, settings.objectives)[:, 0]
     values = np.where(np.isfinite(losses), losses, np.inf).tolist()
-    return values, Run(Path(), {}, [], candidates[0], candidates, [], None, True)
+    return values, searches.run_of(candidates)
 
 
 def starts_from(prepared: Prepared, records: Sequence[RunRecord]) -> list[Start]:

@@ -5,7 +5,7 @@
 
 Two tasks are searched with one fixed length of training, with rungs, and with a fixed length and proxies that choose from
 more proposals; every search may take the same number of training steps. Eight tasks are searched at random to see how
-well proxies rank their candidates. See README.md beside it. Writes results/refiner.json after every search.
+well proxies rank their candidates. Writes results/refiner.json after every search, from which page.py makes a page.
 """
 
 import argparse
@@ -26,17 +26,12 @@ import jax
 import numpy as np
 import scipy
 
+from experiments import searches
 from experiments.provenance import provenance
 from experiments.searches import TASKS, parse, say, share_compilations
 from metagen_jax.automl.candidate import TRAINED, Candidate
-from metagen_jax.automl.pipeline import Options, keys_of, prepare
-from metagen_jax.automl.planning import new_plan
-from metagen_jax.automl.progress import Silent
-from metagen_jax.automl.prototype_trainer import PrototypeTrainer
-from metagen_jax.automl.proxies import ZeroCost
-from metagen_jax.automl.refiner import ArchitectureRefiner, SearchResult
-from metagen_jax.automl.search_engine import ArchitectureSearchEngine
-from metagen_jax.population.devices import population_mesh
+from metagen_jax.automl.pipeline import prepare
+from metagen_jax.automl.refiner import SearchResult
 from metagen_jax.search import rank_agreement
 from metagen_jax.spec import load_spec
 from metagen_jax.spec.tasks import PROXIES
@@ -60,15 +55,10 @@ def search(task: str, seed: int, **settings: Any) -> SearchResult:
     """Searches for the lowest validation loss alone."""
     given = (f"search.prototype_steps={STEPS}", *TASKS[task], f"reproducibility.seed={seed}")
     prepared = prepare(load_spec(ROOT / "specs" / f"{task}.yaml", given))
-    run_key, search_key = keys_of(prepared.spec)
     own = prepared.spec.search
     own = dataclasses.replace(own, objectives=own.objectives[:1], **({"rounds": ROUNDS} | settings))
     prepared = dataclasses.replace(prepared, spec=dataclasses.replace(prepared.spec, search=own))
-    plan, mesh = new_plan(prepared, Options()), population_mesh(1)
-    trainer = PrototypeTrainer(prepared.prototypes, prepared.dataset, run_key, mesh, plan, Silent())
-    read = ZeroCost(prepared.prototypes, prepared.dataset, run_key, say)
-    engine = ArchitectureSearchEngine(prepared.space, own, search_key, Silent(), prepared.prototypes, zero_cost=read)
-    return ArchitectureRefiner(engine, own, trainer, Silent()).run()
+    return searches.search(prepared, own)
 
 
 def compared(task: str, seed: int) -> list[dict[str, Any]]:
