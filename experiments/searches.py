@@ -10,13 +10,15 @@ from typing import Any
 import jax
 
 from metagen_jax.automl.candidate import Candidate
-from metagen_jax.automl.pipeline import Options, Prepared, Run, keys_of
+from metagen_jax.automl.keys import keys_of
+from metagen_jax.automl.pipeline import Options, Prepared, Run
 from metagen_jax.automl.planning import new_plan
 from metagen_jax.automl.progress import Silent
 from metagen_jax.automl.prototype_trainer import PrototypeTrainer
 from metagen_jax.automl.proxies import ZeroCost
 from metagen_jax.automl.refiner import ArchitectureRefiner, SearchResult
 from metagen_jax.automl.search_engine import ArchitectureSearchEngine
+from metagen_jax.automl.start import Start
 from metagen_jax.population.devices import population_mesh
 from metagen_jax.spec import Search
 
@@ -33,17 +35,18 @@ TASKS: dict[str, tuple[str, ...]] = {
 }
 
 
-def search(prepared: Prepared, settings: Search, first: Sequence[Sequence[int]] = ()) -> SearchResult:
+def search(prepared: Prepared, settings: Search, starts: Sequence[Start] = ()) -> SearchResult:
     """A search without finalists, in one process.
 
     Args:
       settings: of the search, in the place of the spec's own.
-      first: genotypes to begin with.
+      starts: what to begin with.
     """
     run_key, search_key = keys_of(prepared.spec)
     plan, mesh, silent = new_plan(prepared, Options()), population_mesh(1), Silent()
     trainer = PrototypeTrainer(prepared.prototypes, prepared.dataset, run_key, mesh, plan, silent)
     read = ZeroCost(prepared.prototypes, prepared.dataset, run_key, say)
+    first = {start.genotype: start.initial_key for start in starts}
     engine = ArchitectureSearchEngine(
         prepared.space, settings, search_key, silent, prepared.prototypes, first, zero_cost=read
     )

@@ -19,7 +19,8 @@ import numpy as np  # noqa: E402
 from candidate_set import CandidateSet, Member  # noqa: E402
 
 from metagen_jax.automl.candidate import Candidate  # noqa: E402
-from metagen_jax.automl.pipeline import Options, Prepared, keys_of, prepare  # noqa: E402
+from metagen_jax.automl.keys import keys_of  # noqa: E402
+from metagen_jax.automl.pipeline import Options, Prepared, prepare  # noqa: E402
 from metagen_jax.automl.planning import new_plan  # noqa: E402
 from metagen_jax.automl.progress import Silent  # noqa: E402
 from metagen_jax.automl.prototype_trainer import PrototypeTrainer  # noqa: E402

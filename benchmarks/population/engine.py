@@ -23,8 +23,9 @@ import jax  # noqa: E402  after its flags are set
 import numpy as np  # noqa: E402
 from candidates import candidates_of, prepared  # noqa: E402
 
+from metagen_jax.automl.keys import keys_of  # noqa: E402
 from metagen_jax.automl.lanes import Lane  # noqa: E402
-from metagen_jax.automl.pipeline import Options, Prepared, keys_of  # noqa: E402
+from metagen_jax.automl.pipeline import Options, Prepared  # noqa: E402
 from metagen_jax.automl.planning import new_plan  # noqa: E402
 from metagen_jax.automl.progress import Silent  # noqa: E402
 from metagen_jax.automl.prototype_trainer import PrototypeTrainer  # noqa: E402

@@ -15,7 +15,7 @@ SCALE = Path(__file__).parent / "results" / "scale.json"
 PAGE = Path(__file__).parent / "README.md"
 HEADER = (
     "| task | searches | from the others: median, worst | other searches without memory | unrelated starts | "
-    "first round without memory | of the same spec again | its winner again | of half the budget |"
+    "first round without memory | of the same spec again | with another seed | its winner there | of half the budget |"
 )
 
 
@@ -31,9 +31,9 @@ def _line(name: str, found: dict[str, Any]) -> str:
     def spread(kind: str, digits: int) -> str:
         return f"{found[kind]['median']:.{digits}f}, {found[kind]['worst']:.{digits}f}" if kind in found else "-"
 
-    rounds = ("first_round_without_memory", "same_again_first_round", "winner_again", "half_budget_first_round")
+    rounds = ("first_round_without_memory", "same_again_first_round", "other_seed_first_round", "winner_at_other_seed")
     cells = [name, f"{found['searches']}", spread("from_others", 2), spread("without_memory", 2)]
-    cells += [f"{found['unrelated_starts']}", *(spread(kind, 3) for kind in rounds)]
+    cells += [f"{found['unrelated_starts']}", *(spread(kind, 3) for kind in (*rounds, "half_budget_first_round"))]
     return f"| {' | '.join(cells)} |"
 
 

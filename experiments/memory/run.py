@@ -50,7 +50,7 @@ def spec_of(task: str, seed: int, *more: str) -> Prepared:
 def search(prepared: Prepared, budget: int, starts: Sequence[Start] = ()) -> tuple[list[float], Run]:
     """Returns the value of the first objective of each candidate, in order, infinite where it failed; and the run."""
     settings = dataclasses.replace(prepared.spec.search, budget=budget, rounds=budget // ROUND)
-    candidates = searches.search(prepared, settings, [start.genotype for start in starts]).candidates
+    candidates = searches.search(prepared, settings, starts).candidates
     losses = objectives.losses(candidates, settings.objectives)[:, 0]
     values = np.where(np.isfinite(losses), losses, np.inf).tolist()
     return values, searches.run_of(candidates)
@@ -88,10 +88,13 @@ def warm(task: str, number: int, colds: dict[str, tuple[list[float], str]]) -> d
     row["unrelated_starts"] = len(far)
     if far:  # else it is a search without a memory
         row["unrelated"] = search(prepared, LONGEST, far)[0]
-    row["same_again"] = search(prepared, ROUND, starts_from(prepared, [records[task]]))[0]
-    halved = spec_of(task, WARM_SEED + number, f"constraints.parameter_budget={_most(prepared) // 2}")
+    for name, seed in (("same_again", COLD_SEED), ("other_seed", WARM_SEED)):
+        again = spec_of(task, seed + number)
+        row[name] = search(again, ROUND, starts_from(again, [records[task]]))[0]
+    half_of = f"constraints.parameter_budget={_most(prepared) // 2}"
+    halved = spec_of(task, COLD_SEED + number, half_of)
     row["half"] = search(halved, ROUND, starts_from(halved, [records[task]]))[0]
-    row["half_cold"] = search(halved, BUDGET)[0]
+    row["half_cold"] = search(spec_of(task, WARM_SEED + number, half_of), BUDGET)[0]
     say(task, "warm", number, goal, reached(row["others"], goal), min(row["same_again"]), min(row["half"]))
     return row
 
@@ -119,7 +122,8 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         if other["task"] == row["task"] and other["seed"] != row["seed"]
     ]
     again = [min(row["same_again"]) / row["goal"] for row in rows]
-    winner = [row["same_again"][0] / row["goal"] for row in rows]  # the first of the starts
+    other = [min(row["other_seed"]) / row["goal"] for row in rows]
+    winner = [row["other_seed"][0] / row["goal"] for row in rows]  # the first of the starts
     half = [min(row["half"]) / min(row["half_cold"]) for row in rows]
     first = [min(row["cold"][:ROUND]) / row["goal"] for row in rows]
     return {
@@ -129,7 +133,8 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         **({"from_unrelated": _spread(unrelated)} if len(unrelated := shares("unrelated")) else {}),
         "unrelated_starts": sum(row["unrelated_starts"] for row in rows),
         "same_again_first_round": _spread(np.array(again)),
-        "winner_again": _spread(np.array(winner)),
+        "other_seed_first_round": _spread(np.array(other)),
+        "winner_at_other_seed": _spread(np.array(winner)),
         "half_budget_first_round": _spread(np.array(half)),
         "first_round_without_memory": _spread(np.array(first)),
     }
@@ -154,6 +159,7 @@ def main(arguments: list[str] | None = None) -> None:
     file = options.results / "memory.json"
     tasks = {task: list(TASKS[task]) for task in options.tasks}
     settings = {"tasks": tasks, "budget": BUDGET, "round": ROUND, "longest": LONGEST, "steps": STEPS}
+    settings["starts"] = "from the initial weights that they had"
     found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     rows, seconds = (found["rows"], found["seconds"]) if found.get("settings") == settings else ([], 0.0)
     options.results.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,8 @@ from experiments.rank_fidelity.settings import (
     draw,
 )
 from metagen_jax.automl.chunks import ChunkTrainer, Member, Part, Task
-from metagen_jax.automl.pipeline import Options, Prepared, keys_of, prepare
+from metagen_jax.automl.keys import keys_of
+from metagen_jax.automl.pipeline import Options, Prepared, prepare
 from metagen_jax.automl.planning import new_plan
 from metagen_jax.automl.rungs import Schedule
 from metagen_jax.population.devices import population_mesh

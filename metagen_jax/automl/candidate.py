@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from metagen_jax.automl.keys import InitialKey
 from metagen_jax.synth.architecture import Blueprint
 
 # Stopped at a rung: measured, but not for as long as those that were trained.
@@ -25,7 +26,7 @@ class Candidate:
     """One member of the search.
 
     Attributes:
-      number: its position in the run; its key is `fold_in(run_key, number)`.
+      number: its position in the run.
       round: the round that proposed it.
       genotype: `(D,)` int32.
       blueprint: what it is.
@@ -34,6 +35,7 @@ class Candidate:
       reason: why it failed, in words.
       losses: training loss of every prototype step.
       scores: validation metrics, in the order of the steps.
+      initial_key: of its initial weights; None: `fold_in(run_key, number)`.
       guesses: what the zero-cost proxies of the spec read off its prototype before any training; more promises more.
       shrunk: the smaller network that is trained in its place; None where it is trained itself.
     """
@@ -48,6 +50,7 @@ class Candidate:
     losses: list[float] = dataclasses.field(default_factory=list)
     scores: list[Score] = dataclasses.field(default_factory=list)
     shrunk: Blueprint | None = None
+    initial_key: InitialKey | None = None
     guesses: dict[str, float] = dataclasses.field(default_factory=dict)
 
     @property

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from metagen_jax.automl.keys import InitialKey
 from metagen_jax.automl.programs import Programs, ran_out_of_memory
 from metagen_jax.automl.rungs import Schedule
 from metagen_jax.data import Dataset
@@ -58,10 +59,17 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Member:
-    """One candidate of a chunk: its number in the run, which decides its initial weights, and what it is."""
+    """One candidate of a chunk.
+
+    Attributes:
+      number: in the run.
+      blueprint: what it is.
+      initial_key: of its initial weights; None: `fold_in(run_key, number)`.
+    """
 
     number: int
     blueprint: Blueprint
+    initial_key: InitialKey | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +115,7 @@ class ChunkTrainer:
     Args:
       space: where the candidates come from.
       dataset: what they learn from.
-      run_key: candidate `i` draws its initial weights from `fold_in(run_key, i)`.
+      run_key: candidate `i` draws its initial weights from `fold_in(run_key, i)`, unless it has a key of its own.
       mesh: the devices.
       note: told of every compilation and of every chunk that did not fit; may be called from any thread.
     """
@@ -139,7 +147,10 @@ class ChunkTrainer:
     def initial_weights(self, members: Sequence[Member]) -> list[Weights]:
         """The weights that candidates of one structure start from; the same however often and wherever each is trained."""
         structure = self.structure(self._space.structure_key(members[0].blueprint))
-        keys = [jax.random.fold_in(self._run_key, member.number) for member in members]
+        keys = [
+            jax.random.fold_in(self._run_key, each.number) if each.initial_key is None else each.initial_key.key()
+            for each in members
+        ]
         return structure.all_initial_weights(keys, [member.blueprint.sizes for member in members])
 
     def begin(self, plan: ProgramPlan, part: Part) -> Program:

@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from metagen_jax.automl.keys import InitialKey
 from metagen_jax.automl.pipeline import Prepared
 from metagen_jax.automl.remembering import task_of
 from metagen_jax.automl.start import MEMORY, PORTFOLIO, Start
@@ -36,7 +37,8 @@ class MetaLearner:
 
     Each candidate of a similar run counts for the similarity of the tasks times `DECAY` for each place that it is behind
     the best; what ships counts `OF_PORTFOLIO` as much. Those that count most are carried over into the space of the new
-    spec, where sizes are relative to the budget, and where each is moved within the limits.
+    spec, where sizes are relative to the budget, and where each is moved within the limits. Each starts from the same key
+    of initial weights as it did: the same network for the same spec and seed turns out exactly as it was.
 
     Args:
       memory: open; None: nothing is remembered.
@@ -93,7 +95,9 @@ class MetaLearner:
                 Blueprint.from_json(measured.blueprint), run.space, measured.costs["params"], _budget(run)
             )
             key = tuple(genotype.tolist())
-            starts.setdefault(key, Start(key, run.id, run.name, measured.number, position, round(alike, 4), source))
+            initial_key = measured.initial_key and InitialKey(*measured.initial_key)
+            start = Start(key, run.id, run.name, measured.number, position, round(alike, 4), source, initial_key)
+            starts.setdefault(key, start)
         return list(starts.values())
 
     def _ranked(self, prepared: Prepared) -> list[tuple[float, str, RunRecord, float, int]]:

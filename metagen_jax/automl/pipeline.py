@@ -20,6 +20,7 @@ from metagen_jax.automl.confusion import write_confusion
 from metagen_jax.automl.database import RunDatabase
 from metagen_jax.automl.evaluation import repeat_plain, score_plain
 from metagen_jax.automl.export import Winner, export
+from metagen_jax.automl.keys import keys_of
 from metagen_jax.automl.lanes import Lane
 from metagen_jax.automl.latency import Answer, answering
 from metagen_jax.automl.planning import plan_of
@@ -160,12 +161,6 @@ def chunk_trainer(prepared: Prepared, num_devices: int | None, note: Callable[[s
     return ChunkTrainer(prepared.prototypes, prepared.dataset, run_key, population_mesh(num_devices), note)
 
 
-def keys_of(spec: ModelSpec) -> tuple[jax.Array, jax.Array]:
-    """That of the training, that of the search."""
-    run_key, search_key = jax.random.split(jax.random.key(spec.seed))
-    return run_key, search_key
-
-
 def run(prepared: Prepared, options: Options, progress: Progress | None = None, helpers: Sequence[Lane] = ()) -> Run:
     """Searches, trains the finalists, scores the winner once on test data and writes the folder.
 
@@ -290,7 +285,7 @@ class _Runner:
             by_size = (Objective("params", "maximize"),)  # which nothing has to guess
             search = dataclasses.replace(search, objectives=by_size, proxies=COST_PROXIES, oversampling=1)
             trainer = UNTRAINED
-        starts = [start.genotype for start in self._options.starts]
+        starts = {start.genotype: start.initial_key for start in self._options.starts}
         engine = ArchitectureSearchEngine(
             self._space, search, self._search_key, self._progress, self._prototypes, starts, self._zero_cost
         )

@@ -37,7 +37,7 @@ class PrototypeTrainer:
     Args:
       space: where the candidates come from.
       dataset: what they learn from.
-      run_key: candidate `i` draws its initial weights from `fold_in(run_key, i)`.
+      run_key: candidate `i` draws its initial weights from `fold_in(run_key, i)`, unless it has a key of its own.
       mesh: the devices of this process.
       plan: which candidates share a program.
       progress: told after every segment.
@@ -291,7 +291,7 @@ class PrototypeTrainer:
 
 
 def _member(candidate: Candidate) -> Member:
-    return Member(candidate.number, candidate.prototype)
+    return Member(candidate.number, candidate.prototype, candidate.initial_key)
 
 
 def _of(candidate: Candidate, program: ProgramPlan) -> str:

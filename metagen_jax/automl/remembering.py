@@ -44,6 +44,7 @@ def record_of(prepared: Prepared, run: Run, date: str) -> RunRecord:
                 reason=candidate.reason,
                 place=places.get(candidate.number),
                 measurements=(*_measurements("prototype", candidate), *later.get(candidate.number, ())),
+                initial_key=candidate.initial_key or (spec.seed, candidate.number),
             )
             for candidate in finished
         ),

@@ -12,6 +12,7 @@ import numpy as np
 
 from metagen_jax.automl import objectives
 from metagen_jax.automl.candidate import Candidate
+from metagen_jax.automl.keys import InitialKey
 from metagen_jax.automl.progress import Progress
 from metagen_jax.automl.proxies import most_promising
 from metagen_jax.search import STRATEGIES, ProxyState, SearchStrategy, is_trusted, proxy_start, start_from, was_repaired
@@ -40,7 +41,7 @@ class ArchitectureSearchEngine:
       key: consumed; the search draws from it, not the training.
       progress: told of repairs.
       prototypes: the space of what is trained, by the same genotypes; None: the space itself.
-      starts: genotypes to propose first, each of D indices.
+      starts: genotypes to propose first, each of D indices, with the key of its initial weights if it has one.
       zero_cost: fills in what the proxies of these names say of candidates; `ZeroCost`, where the search names any.
 
     Raises:
@@ -80,7 +81,7 @@ class ArchitectureSearchEngine:
         key: jax.Array,
         progress: Progress,
         prototypes: SearchSpace | None = None,
-        starts: Sequence[Sequence[int]] = (),
+        starts: Mapping[tuple[int, ...], InitialKey | None] = MappingProxyType({}),
         zero_cost: Callable[[Sequence[Candidate], Sequence[str]], None] | None = None,
     ):
         self._untrained = tuple(name for name in search.proxies if name in ZERO_COST)
@@ -118,7 +119,7 @@ class ArchitectureSearchEngine:
             )
         if not self._starts:
             return strategy
-        return start_from(strategy, self._space.discrete, jnp.array(self._starts, jnp.int32))
+        return start_from(strategy, self._space.discrete, jnp.array(list(self._starts), jnp.int32))
 
     def _guess(self, genotypes: jax.Array) -> jax.Array:
         """`(N,)` float32: less of it is guessed to be better."""
@@ -142,6 +143,7 @@ class ArchitectureSearchEngine:
             proposal = self._take_all(np.asarray(genotypes), left)
         for position, candidate in enumerate(proposal.candidates):
             candidate.number = self._num_proposed + position
+            candidate.initial_key = self._starts.get(tuple(candidate.genotype.tolist()))
         self._num_proposed += len(proposal.candidates)
         self._read(proposal.candidates, self._untrained)
         return proposal

@@ -1,8 +1,11 @@
 """What a search begins with, and where that comes from."""
 
 import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from metagen_jax.automl.keys import InitialKey
 
 MEMORY, PORTFOLIO = "memory", "portfolio"  # of this machine; what ships
 
@@ -19,6 +22,7 @@ class Start:
       place: among the candidates of that run, 0 for the best.
       similarity: of the two tasks, from 0 to 1.
       source: `MEMORY` or `PORTFOLIO`.
+      initial_key: of the weights that it started from there; None where that is not known.
     """
 
     genotype: tuple[int, ...]
@@ -28,13 +32,16 @@ class Start:
     place: int
     similarity: float
     source: str = MEMORY
+    initial_key: InitialKey | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self) | {"genotype": list(self.genotype)}
+        return json.loads(json.dumps(dataclasses.asdict(self)))
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Start":
-        return cls(**{**content, "genotype": tuple(content["genotype"])})
+        key = content.get("initial_key")
+        own = {"genotype": tuple(content["genotype"]), "initial_key": key and InitialKey(*key)}
+        return cls(**{**content, **own})
 
 
 def read_starts(origin: Mapping[str, Any]) -> tuple[Start, ...]:

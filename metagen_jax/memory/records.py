@@ -22,6 +22,7 @@ class Measured:
       place: 0 for the best of the run by its first objective, and so on; None where it was stopped early, failed, or was not
         trained in the search.
       measurements: of each fidelity: `stage`, training steps as `step`, and `metrics` by their names.
+      initial_key: seed and number whose key its initial weights were drawn from; None where that is not known.
     """
 
     number: int
@@ -31,6 +32,7 @@ class Measured:
     reason: str
     place: int | None
     measurements: tuple[Mapping[str, Any], ...]
+    initial_key: tuple[int, int] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,8 +92,16 @@ class RunRecord:
 
 
 def _measured(content: Mapping[str, Any]) -> Measured:
-    measured = Measured(**{**content, "measurements": tuple(content["measurements"])})
+    key = content.get("initial_key")
+    own = {"measurements": tuple(content["measurements"]), "initial_key": key and _key(*key)}
+    measured = Measured(**{**content, **own})
     Blueprint.from_json(measured.blueprint)
     if not isinstance(measured.costs["params"], int | float):
         raise TypeError(f"candidate {measured.number} has no number of parameters")
     return measured
+
+
+def _key(seed: int, number: int) -> tuple[int, int]:
+    if not isinstance(seed, int) or not isinstance(number, int):
+        raise TypeError(f"a key of initial weights is a seed and a number, got {seed!r} and {number!r}")
+    return seed, number

@@ -29,9 +29,10 @@ STEPS = (  # each makes one version of the file the next; an empty file has vers
     CREATE INDEX best ON candidates (run, place);
     """,
     "ALTER TABLE runs ADD COLUMN space TEXT NOT NULL DEFAULT '{}'",
+    "ALTER TABLE candidates ADD COLUMN initial_key TEXT",
 )
 OF_RUN = ("name", "date", "task", "spec", "features", "objectives", "versions", "space")
-OF_CANDIDATE = ("number", "blueprint", "costs", "status", "reason", "place", "measurements")
+OF_CANDIDATE = ("number", "blueprint", "costs", "status", "reason", "place", "measurements", "initial_key")
 
 
 def user_file() -> Path:
@@ -216,11 +217,20 @@ def _run_of(row: Sequence[Any], candidates: Sequence[Sequence[Any]]) -> RunRecor
         objectives=tuple(json.loads(objectives)),
         versions=json.loads(versions),
         candidates=tuple(
-            Measured(number, blueprint, json.loads(costs), status, reason, place, tuple(json.loads(measurements)))
-            for number, blueprint, costs, status, reason, place, measurements in candidates
+            Measured(
+                number, blueprint, json.loads(costs), status, reason, place, tuple(json.loads(measurements)), _key(key)
+            )
+            for number, blueprint, costs, status, reason, place, measurements, key in candidates
         ),
         space=json.loads(space),
     )
+
+
+def _key(written: str | None) -> tuple[int, int] | None:
+    if written is None:
+        return None
+    seed, number = json.loads(written)
+    return seed, number
 
 
 def _set_aside(path: Path) -> Path:

@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 
 from metagen_jax.automl.candidate import TRAINED, Candidate, Score
+from metagen_jax.automl.chunks import Member
+from metagen_jax.automl.keys import InitialKey
 from metagen_jax.automl.meta_learner import MetaLearner
-from metagen_jax.automl.pipeline import Prepared, Run, prepare
+from metagen_jax.automl.pipeline import Prepared, Run, chunk_trainer, prepare
 from metagen_jax.automl.remembering import record_of, task_of
+from metagen_jax.automl.start import read_starts
 from metagen_jax.automl.transfer import Translator
 from metagen_jax.cli import main
 from metagen_jax.memory import Measured, Memory, RunRecord
@@ -162,6 +165,27 @@ def test_a_run_starts_from_an_earlier_one_and_is_reproduced_while_the_memory_gro
     assert starts[0]["candidate"] == winner["winner"]["number"] or starts[0]["place"] == 0
     assert tried["starts"] == starts
     assert main(["reproduce", str(second), "--quiet", "--workers", "1"]) == 0
+
+
+def test_what_is_remembered_starts_from_the_weights_that_it_worked_with(digits: Prepared, tmp_path: Path):
+    genotypes = some(digits, 2)
+    candidates = [
+        Candidate(number, 1, *own, TRAINED, scores=[Score(20, {"loss": 1.0 - number, "accuracy": 0.5 * number})])
+        for number, own in enumerate(
+            zip(genotypes, digits.space.blueprints(genotypes), digits.space.costs_of(genotypes), strict=True)
+        )
+    ]
+    candidates[0].initial_key = InitialKey(seed=3, number=17)  # it was remembered itself
+    run = Run(Path(), {}, [], candidates[1], candidates, finalists=[], latency=None, complete=True)
+    with remembered(tmp_path, record_of(digits, run, "2026-11-27")) as memory:
+        starts = MetaLearner(memory).predict_good_starting_point(digits, 2)
+    assert [start.initial_key for start in starts] == [(digits.spec.seed, 1), (3, 17)]
+    assert list(read_starts({"starts": [start.to_json() for start in starts]})) == starts
+    trainer = chunk_trainer(digits, 1, pytest.fail)
+    (again,) = trainer.initial_weights([Member(0, candidates[1].blueprint, starts[0].initial_key)])
+    (before,) = trainer.initial_weights([Member(1, candidates[1].blueprint)])
+    for path, values in before.items():
+        np.testing.assert_array_equal(again[path], values)
 
 
 def test_a_cold_run_starts_from_nothing(digits: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from metagen_jax.automl.candidate import TRAINED, Candidate, Score
-from metagen_jax.automl.pipeline import Prepared, keys_of, prepare
+from metagen_jax.automl.keys import keys_of
+from metagen_jax.automl.pipeline import Prepared, prepare
 from metagen_jax.automl.progress import Silent
 from metagen_jax.automl.proxies import ZeroCost, most_promising
 from metagen_jax.automl.refiner import ArchitectureRefiner, SearchResult

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from metagen_jax.automl.candidate import FAILED, TRAINED, Candidate, Score
+from metagen_jax.automl.keys import InitialKey
 from metagen_jax.automl.pipeline import Prepared, prepare
 from metagen_jax.automl.progress import Silent
 from metagen_jax.automl.refiner import ArchitectureRefiner, SearchResult
@@ -52,6 +53,15 @@ def test_every_strategy_spends_the_budget_on_different_candidates_within_the_lim
     assert len({tuple(candidate.genotype) for candidate in candidates}) == len(candidates) == 7
     assert (np.asarray(prepared.space.violation(np.stack([c.genotype for c in candidates]))) <= 0).all()
     assert [c.round for c in candidates] == [1, 1, 1, 2, 2, 2, 3]
+
+
+def test_what_it_starts_from_keeps_the_key_of_its_initial_weights(prepared: Prepared):
+    first, second = (tuple(each.tolist()) for each in prepared.space.feasible_networks()[[5, 9]])
+    starts = {first: InitialKey(3, 17), second: None}
+    engine = ArchitectureSearchEngine(prepared.space, prepared.spec.search, jax.random.key(0), Silent(), starts=starts)
+    candidates = engine.propose(left=4).candidates
+    assert [tuple(candidate.genotype.tolist()) for candidate in candidates[:2]] == [first, second]
+    assert [candidate.initial_key for candidate in candidates] == [InitialKey(3, 17), None, None, None]
 
 
 def test_a_proxy_that_ranks_well_is_found_to_do_so(prepared: Prepared):

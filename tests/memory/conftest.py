@@ -22,6 +22,7 @@ def make_run(seed: int, num_candidates: int = 3) -> RunRecord:
             measurements=({"stage": "prototype", "step": 20, "metrics": {"loss": 1.0 / (number + 1)}},)
             if number
             else (),
+            initial_key=(seed, number),
         )
         for number in range(num_candidates)
     )

@@ -87,7 +87,7 @@ def test_a_newer_file_is_left_alone(tmp_path: Path):
     Memory(path).__exit__()
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version=99")
-    with pytest.raises(MemoryFileError, match=r"has version 99.*knows 2 at most\n.*--no-memory"):
+    with pytest.raises(MemoryFileError, match=r"has version 99.*knows 3 at most\n.*--no-memory"):
         Memory(path)
     assert [file.name for file in tmp_path.glob("*damaged*")] == []
 
@@ -104,10 +104,10 @@ def test_an_older_file_is_brought_up_to_date_with_all_that_it_has(
     assert loaded(path) == [make_run(0, 3)]  # not twice
     with sqlite3.connect(path) as connection:
         assert connection.execute("SELECT word FROM later").fetchall() == [(make_run(0, 3).id,)]
-        assert connection.execute("PRAGMA user_version").fetchone() == (3,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (4,)
 
 
-def test_runs_of_the_first_version_have_spaces_that_are_not_known(
+def test_runs_of_the_first_version_have_spaces_and_initial_keys_that_are_not_known(
     tmp_path: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ):
     path = tmp_path / "memory.sqlite"
@@ -115,9 +115,11 @@ def test_runs_of_the_first_version_have_spaces_that_are_not_known(
     with monkeypatch.context() as patched:
         patched.setattr(store, "STEPS", store.STEPS[:1])
         patched.setattr(store, "OF_RUN", tuple(name for name in store.OF_RUN if name != "space"))
+        patched.setattr(store, "OF_CANDIDATE", tuple(name for name in store.OF_CANDIDATE if name != "initial_key"))
         with Memory(path) as memory:
             memory.remember(run)
-    assert loaded(path) == [dataclasses.replace(run, space={})]
+    candidates = tuple(dataclasses.replace(each, initial_key=None) for each in run.candidates)
+    assert loaded(path) == [dataclasses.replace(run, space={}, candidates=candidates)]
 
 
 def test_the_best_few_come_back_best_first(tmp_path: Path, make_run: MakeRun):
