@@ -1,9 +1,11 @@
 """What the experiments on searches share: their tasks, a search without a folder, how they are run side by side."""
 
 import argparse
+import multiprocessing
 import sys
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from metagen_jax.automl.start import Start
 from metagen_jax.population.devices import population_mesh
 from metagen_jax.spec import Search
 
+JOBS = 4  # of one process of an experiment
 # Example specs, each with what it is given beside the steps of the experiment.
 TASKS: dict[str, tuple[str, ...]] = {
     "image_digits_demo": (),
@@ -66,6 +69,11 @@ def parse(description: str, results: Path, arguments: list[str] | None = None) -
     parser.add_argument("--processes", type=int, default=2, help="at the same time (default: %(default)s)")
     parser.add_argument("--results", type=Path, default=results, help="folder for the JSON")
     return parser.parse_args(arguments)
+
+
+def worker_pool(processes: int) -> ProcessPoolExecutor:
+    """Processes that are replaced after a few jobs: what JAX has compiled takes memory maps, which a process runs out of."""
+    return ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), max_tasks_per_child=JOBS)
 
 
 def share_compilations(name: str) -> None:

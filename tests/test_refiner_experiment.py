@@ -16,7 +16,6 @@ from metagen_jax.spec.tasks import PROXIES
 from metagen_jax.synth.architecture import Blueprint
 
 
-@pytest.mark.skipif(not page.RESULTS.exists(), reason="the experiment has not been run")
 def test_the_page_says_what_is_stored():
     stored = page.page(json.loads(page.RESULTS.read_text(encoding="utf-8")))
     assert page.PAGE.read_text(encoding="utf-8") == stored, "stale: run python experiments/refiner/page.py"

@@ -10,12 +10,10 @@ beside it. Writes results/memory.json after each seed; the same command goes on 
 
 import dataclasses
 import json
-import multiprocessing
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +24,7 @@ import numpy as np
 
 from experiments import searches
 from experiments.provenance import provenance
-from experiments.searches import TASKS, parse, say, share_compilations
+from experiments.searches import TASKS, parse, say, share_compilations, worker_pool
 from metagen_jax.automl import objectives
 from metagen_jax.automl.meta_learner import MetaLearner, num_starts
 from metagen_jax.automl.pipeline import Prepared, Run, prepare
@@ -163,7 +161,7 @@ def main(arguments: list[str] | None = None) -> None:
     found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     rows, seconds = (found["rows"], found["seconds"]) if found.get("settings") == settings else ([], 0.0)
     options.results.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(options.processes, multiprocessing.get_context("spawn")) as pool:
+    with worker_pool(options.processes) as pool:
         for number in range(len(rows) // len(options.tasks), options.seeds):
             started = time.monotonic()
             cold_runs = {task: pool.submit(cold, task, number) for task in options.tasks}

@@ -5,18 +5,18 @@
 
 Two tasks are searched with one fixed length of training, with rungs, and with a fixed length and proxies that choose from
 more proposals; every search may take the same number of training steps. Eight tasks are searched at random to see how
-well proxies rank their candidates. Writes results/refiner.json after every search, from which page.py makes a page.
+well proxies rank their candidates. Writes results/refiner.json after every job, from which page.py makes a page; the same
+command goes on with those that are not there.
 """
 
 import argparse
 import dataclasses
 import json
 import math
-import multiprocessing
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ import scipy
 
 from experiments import searches
 from experiments.provenance import provenance
-from experiments.searches import TASKS, parse, say, share_compilations
+from experiments.searches import TASKS, parse, say, share_compilations, worker_pool
 from metagen_jax.automl.candidate import TRAINED, Candidate
 from metagen_jax.automl.pipeline import prepare
 from metagen_jax.automl.refiner import SearchResult
@@ -49,6 +49,9 @@ ARMS: dict[str, dict[str, Any]] = {
     "proxies": {"budget": 14, "oversampling": 4, "proxies": PROXIES},
 }
 FIRST_SEED = 100
+SETTINGS = json.loads(
+    json.dumps({"tasks": TASKS, "steps": STEPS, "rounds": ROUNDS, "candidates": CANDIDATES, "arms": ARMS})
+)
 
 
 def search(task: str, seed: int, **settings: Any) -> SearchResult:
@@ -180,14 +183,24 @@ def _over_seeds(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def write(options: argparse.Namespace, started: float, rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+def known(options: argparse.Namespace) -> tuple[dict[str, list[dict[str, Any]]], float]:
+    """What an earlier run of the same settings has stored, and the seconds that it took."""
+    file = options.results / "refiner.json"
+    found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    if found.get("settings") != SETTINGS:
+        return {"compared": [], "ranked": []}, 0.0
+    return found["rows"], found["seconds"]
+
+
+def write(options: argparse.Namespace, seconds: float, rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     """Stores what there is; the order of the rows is not that in which they came."""
     for own in rows.values():
-        own.sort(key=lambda row: (options.tasks.index(row["task"]), row["seed"]))
+        own.sort(key=lambda row: (list(TASKS).index(row["task"]), row["seed"]))
     pairs = rows["compared"]
     result = {
         **provenance("experiments/refiner/run.py", jax.default_backend(), FIRST_SEED),
-        "seconds": round(time.monotonic() - started, 1),
+        "settings": SETTINGS,
+        "seconds": round(seconds, 1),
         "compared": {
             **{task: compared_summary([r for r in pairs if r["task"] == task]) for task in _tasks(pairs)},
             "all": compared_summary(pairs),
@@ -213,20 +226,17 @@ def main(arguments: list[str] | None = None) -> None:
         ),
         time.monotonic(),
     )
-    rows: dict[str, list[dict[str, Any]]] = {"compared": [], "ranked": []}
-    result: dict[str, Any] = {}
-    with ProcessPoolExecutor(options.processes, multiprocessing.get_context("spawn")) as pool:
+    rows, seconds = known(options)
+    result = write(options, seconds, rows)
+    with worker_pool(options.processes) as pool:
         work = {}
-        for seed in range(options.seeds):
-            for task in options.tasks:
-                if task in COMPARED:
-                    work[pool.submit(compared, task, seed)] = "compared"
-        for seed in range(options.seeds):
-            for task in options.tasks:
-                work[pool.submit(ranked, task, seed)] = "ranked"
-        for done in as_completed(work):
-            rows[work[done]] += done.result()
-            result = write(options, started, rows)
+        for kind, measure, tasks in (("compared", compared, COMPARED), ("ranked", ranked, tuple(TASKS))):
+            done = {(row["task"], row["seed"]) for row in rows[kind]}
+            asked = [(task, seed) for seed in range(options.seeds) for task in options.tasks if task in tasks]
+            work |= {pool.submit(measure, *each): kind for each in asked if each not in done}
+        for finished in as_completed(work):
+            rows[work[finished]] += finished.result()
+            result = write(options, seconds + time.monotonic() - started, rows)
     print(json.dumps({name: result[name] for name in ("compared", "ranked")}, indent=1))
 
 
