@@ -175,6 +175,10 @@ FURTHER = {
     "metagen_jax/search/proxy.py": ("proxy_start", "is_trusted"),
     "metagen_jax/search/random_search.py": ("random_search",),
     "metagen_jax/search/warm_start.py": ("start_from",),
+    # Whole runs from Python: the README has one.
+    "metagen_jax/api.py": ("automl",),
+    "tests/test_api.py": ("test_it_writes_what_the_command_line_writes_and_remembers",),
+    "tests/synth/test_target_project.py": ("test_key_value_heads_are_divided_or_else_the_query_heads_that_share_them",),
     "tests/test_tutorials.py": ("test_every_block_of_a_tutorial_runs_after_the_ones_before[search_as_functions]",),
 }
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from unittest import mock
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from metagen_jax.automl import prototype_trainer
@@ -76,7 +75,7 @@ def sample_candidates(prepared: Prepared, count: int, seed: int) -> list[Candida
     for column, dimension in enumerate(space.dimensions):
         if dimension.kind == HYPERPARAMETER:
             genotypes[:, column] = rng.integers(len(dimension.values), size=count)
-    flops = np.asarray(space.cost(jnp.asarray(genotypes)).flops)
+    flops = space.compiled_cost(genotypes).flops
     return [
         Candidate(i, 1, genotype, space.blueprint(genotype), {"flops": float(flops[i])})
         for i, genotype in enumerate(genotypes)

@@ -51,7 +51,7 @@ class Studied:
         self.space = prepare(self._load({})).space
         self.counted = group.size != "large"
         self.genotypes = self._everything() if self.counted else self._sample()
-        self.measured = self._measure(self.space.jitted_cost(self.genotypes))
+        self.measured = self._measure(self.space.compiled_cost(self.genotypes))
         self._searches: dict[str, Any] = {}
 
     def _load(self, limits: Limits) -> Any:
@@ -90,10 +90,8 @@ class Studied:
         return np.all(kept, axis=0) if kept else np.ones(len(self.genotypes), bool)
 
     def with_limits(self, limits: Limits) -> SearchSpace:
-        """The space of a spec with limits; what does not depend on them is compiled once."""
-        space = dataclasses.replace(self.space, spec=self._load(limits))
-        space.__dict__["jitted_cost"] = self.space.jitted_cost
-        return space
+        """The space of a spec with limits; costs do not depend on them and are compiled once."""
+        return dataclasses.replace(self.space, spec=self._load(limits))
 
     # -- a search -----------------------------------------------------------------------------------------------------
 
@@ -139,7 +137,7 @@ class Studied:
         for genotype in genotypes:
             blueprint = self.space.blueprint(genotype)
             model = self.space.cost_models[self.space.structure_key(blueprint)]
-            own = model.jitted({axis: jnp.array([length], jnp.int32) for axis, length in blueprint.sizes.items()})
+            own = model.compiled({axis: np.array([length]) for axis, length in blueprint.sizes.items()})
             measured = {kind: values[0] for kind, values in self._measure(own).items()}
             params = named_axes.param_count(model.leaves, blueprint.sizes)
             measured |= {PARAMS_MIN: params, PARAMS_MAX: params}

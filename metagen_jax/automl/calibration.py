@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from metagen_jax import __version__
@@ -90,8 +89,7 @@ def _calibrate(prepared: Sequence["Prepared"], num_devices: int | None, say: Cal
 
 def _typical_sizes(space: SearchSpace) -> list[dict[str, int]]:
     networks = space.feasible_networks()
-    flops = np.asarray(space.cost(jnp.asarray(networks)).flops)
-    order = np.argsort(flops, kind="stable")
+    order = np.argsort(space.compiled_cost(networks).flops, kind="stable")
     return [dict(space.blueprint(networks[order[i]]).sizes) for i in (0, len(order) // 2, len(order) - 1)]
 
 

@@ -219,7 +219,7 @@ class PrototypeTrainer:
         model = self._space.cost_models[key]
         executed = {axis: sizes[axis] if axis in model.layer_axes else n for axis, n in shared.allocated.items()}
         true_flops, executed_flops = (
-            float(model.jitted({axis: np.array([n]) for axis, n in own.items()}).training_flops[0])
+            float(model.compiled({axis: np.array([n]) for axis, n in own.items()}).training_flops[0])
             for own in (sizes, executed)
         )
         step_s = shared.step_s * true_flops / executed_flops

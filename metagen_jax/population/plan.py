@@ -140,7 +140,7 @@ class StructureFacts:
 
     def work(self, sizes: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """FLOPs and bytes of a training step, `(N,)` float64 each."""
-        costs = self.cost_model.jitted(sizes)
+        costs = self.cost_model.compiled(sizes)
         return np.asarray(costs.training_flops, np.float64), np.asarray(costs.memory_bytes, np.float64)
 
 
@@ -316,7 +316,7 @@ class _Packing:
         if self._mode == VMAP:
             return working * width
         lengths = {axis: lengths[box : box + 1] for axis, lengths in self._boxes.items()}
-        params = float(exact(self._facts.cost_model.jitted(lengths).params)[0])
+        params = float(exact(self._facts.cost_model.compiled(lengths).params)[0])
         return working + width * STATE_ARRAYS * FLOAT_BYTES * params
 
 

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.stats
 
 from metagen_jax.search.counts import check_counts
 from metagen_jax.search.hypervolume import hypervolume
@@ -171,11 +170,13 @@ def judge(
       >>> judge({"random": random, "ours": random + 0.1}, "random", higher_is_better=False)[1].difference
       'no difference shown'
     """
+    from scipy.stats import mannwhitneyu  # takes as long to import as JAX, and no search needs it
+
     worst = -np.inf if higher_is_better else np.inf
     comparable = {name: np.where(np.isnan(result), worst, result) for name, result in results.items()}
     others = [name for name in results if name != baseline]
     sign = 1.0 if higher_is_better else -1.0
-    tests = [scipy.stats.mannwhitneyu(sign * comparable[name], sign * comparable[baseline]) for name in others]
+    tests = [mannwhitneyu(sign * comparable[name], sign * comparable[baseline]) for name in others]
     num_pairs = [results[name].size * results[baseline].size for name in others]
     superiority = [float(test.statistic) / pairs for test, pairs in zip(tests, num_pairs, strict=True)]
     p_values = holm(np.array([1.0 if np.isnan(test.pvalue) else test.pvalue for test in tests]))

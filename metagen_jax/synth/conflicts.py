@@ -105,7 +105,7 @@ class _Evidence:
             return
         self._searches.add((required, approached))
         genotypes = np.unique(np.asarray(self._searched(self._mask(required), self._mask(approached))), axis=0)
-        costs = self.space.jitted_cost(genotypes)
+        costs = self.space.compiled_cost(genotypes)
         measured = np.stack([limit.measured(costs) for limit in self.space.limits])
         self._kept = np.concatenate([self._kept, kept(self.space.limits, costs)], axis=1)
         self._measured = np.concatenate([self._measured, measured], axis=1)

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from metagen_jax.spec import ModelSpec
@@ -54,17 +53,21 @@ class Limit:
 
         Args:
           bound: in the place of its own, `()`, traced or not: a `Wide` for a count, else a float.
+        Returns:
+          `(N,)` float32, an array of NumPy where the costs are.
         """
         value = self.measure(costs)
         if isinstance(value, Wide):
+            xp = value.high.__array_namespace__()
             exact_bound = Wide.of(int(self.bound)) if bound is None else bound
             broken = value.exceeds(exact_bound) if self.upper else exact_bound.exceeds(value)
             bound = exact_bound.rounded()
-            beyond = jnp.where(broken, jnp.maximum(jnp.abs(value.rounded() - bound), 1.0), 0.0)
+            beyond = xp.where(broken, xp.maximum(xp.abs(value.rounded() - bound), 1.0), 0.0)
         else:
-            bound = jnp.float32(self.bound) if bound is None else bound
-            beyond = jnp.maximum(value - bound if self.upper else bound - value, 0.0)
-        return beyond.astype(jnp.float32) / jnp.maximum(bound, 1e-9)
+            xp = value.__array_namespace__()
+            bound = np.float32(self.bound) if bound is None else bound
+            beyond = xp.maximum(value - bound if self.upper else bound - value, 0.0)
+        return beyond.astype(np.float32) / xp.maximum(bound, 1e-9)
 
     def nearest(self, measured: np.ndarray) -> str:
         """What the spec would have to say for the nearest to the bound of candidates that break it.

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -19,8 +19,6 @@ from metagen_jax.synth.costs import CostModel, Costs, Predictor, exact
 from metagen_jax.synth.limits import Limit, limits_of
 from metagen_jax.synth.modalities import HYPERPARAMETER, SIZE, STRUCTURE, Dimension, Family, Field, Modality
 from metagen_jax.synth.survey import Survey
-
-COST_BLOCK = 1024  # genotypes whose costs are computed at once
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,25 +107,33 @@ class SearchSpace:
 
     def judge(self, genotypes: np.ndarray) -> tuple[list[dict[str, Any]], np.ndarray]:
         """The costs of each of `(N, D)` genotypes, and `(N,)` bool, True where every limit is kept."""
-        costs = self.jitted_cost(genotypes)
+        costs = self.compiled_cost(genotypes)
         columns = {name: value.tolist() for name, value in costs._asdict().items() if name != "params"}
         columns = {"params": exact(costs.params).tolist(), **columns}
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
         return rows, np.all(survey.kept(self.limits, costs), axis=0)
 
-    @functools.cached_property
-    def jitted_cost(self) -> Callable[[np.ndarray], Costs]:
-        """What `cost` returns, as NumPy arrays; compiled once for any number of genotypes."""
-        jitted = jax.jit(self.cost)
-
-        def cost(genotypes: np.ndarray) -> Costs:
-            num_blocks = -(-max(len(genotypes), 1) // COST_BLOCK)
-            filled = np.zeros((num_blocks, COST_BLOCK, len(self.dimensions)), np.int32)
-            filled.reshape(-1, len(self.dimensions))[: len(genotypes)] = genotypes
-            blocks = [jitted(block) for block in filled]
-            return jax.tree.map(lambda *parts: np.concatenate(parts)[: len(genotypes)], *blocks)
-
-        return cost
+    def compiled_cost(self, genotypes: np.ndarray) -> Costs:
+        """What `cost` returns, as NumPy arrays; each structure is compiled once, for any number of genotypes."""
+        sizes = {
+            dimension.name: np.array(dimension.values)[genotypes[:, column]]
+            for column, dimension in enumerate(self.dimensions)
+            if dimension.kind == SIZE
+        }
+        structural = [(column, d.values) for column, d in enumerate(self.dimensions) if d.kind == STRUCTURE]
+        found = None
+        for key, model in self.cost_models.items():
+            chosen = np.ones(len(genotypes), bool)
+            for (column, values), value in zip(structural, key, strict=True):
+                chosen &= np.array([other == value for other in values])[genotypes[:, column]]
+            if not chosen.any() and found is not None:
+                continue
+            own = model.compiled({axis: lengths[chosen] for axis, lengths in sizes.items()})
+            found = found or jax.tree.map(lambda part: np.zeros(len(genotypes), part.dtype), own)
+            for whole, part in zip(jax.tree.leaves(found), jax.tree.leaves(own), strict=True):
+                whole[chosen] = part
+        assert found is not None
+        return found
 
     def violation(self, genotypes: jax.Array) -> jax.Array:
         """How far each of `(N, D)` genotypes is outside the limits: `(N,)` float32, 0 inside, relative to the limit."""

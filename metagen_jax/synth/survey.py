@@ -96,7 +96,7 @@ def longest(space: "SearchSpace", known: Survey) -> np.ndarray:
 
 
 def _judged(space: "SearchSpace", genotypes: np.ndarray) -> tuple[Costs, np.ndarray]:
-    costs = space.jitted_cost(genotypes)
+    costs = space.compiled_cost(genotypes)
     return costs, np.all(kept(space.limits, costs), axis=0)
 
 
@@ -143,6 +143,6 @@ def _structures(space: "SearchSpace") -> np.ndarray:
 
 
 def _has_too_many_params(space: "SearchSpace", genotypes: np.ndarray) -> np.ndarray:
-    costs = space.jitted_cost(genotypes)
+    costs = space.compiled_cost(genotypes)
     uppers = [limit for limit in space.limits if limit.upper and limit.measure(costs) is costs.params]
     return ~np.all(kept(uppers, costs), axis=0)

@@ -26,6 +26,7 @@ T = TypeVar("T")
 U = TypeVar("U")
 FLOAT_BYTES = 4
 OPTIMIZER_ARRAYS = 2  # AdamW keeps two moments of each weight
+BLOCK = 1024  # networks whose costs are computed at once
 
 
 class Costs(NamedTuple):
@@ -168,9 +169,19 @@ class CostModel:
             latency_ms=self.predictor.predicted_ms(self.effort_of(real)),
         )
 
+    def compiled(self, sizes: Mapping[str, np.ndarray]) -> Costs:
+        """The same as NumPy arrays, by a program that is compiled once for any number of networks."""
+        count = len(next(iter(sizes.values())))
+        num_blocks = -(-max(count, 1) // BLOCK)
+        filled = {axis: np.resize(np.append(lengths, 1), num_blocks * BLOCK) for axis, lengths in sizes.items()}
+        blocks = [
+            self._of_block({axis: own[first : first + BLOCK].astype(np.int32) for axis, own in filled.items()})
+            for first in range(0, num_blocks * BLOCK, BLOCK)
+        ]
+        return jax.tree.map(lambda *parts: np.concatenate(parts)[:count], *blocks)
+
     @functools.cached_property
-    def jitted(self) -> Callable[[Mapping[str, Any]], Costs]:
-        """The same, compiled."""
+    def _of_block(self) -> Callable[[Mapping[str, np.ndarray]], Costs]:
         return jax.jit(self.__call__)
 
     def effort_of(self, real: Mapping[str, Any]) -> Effort:

@@ -13,8 +13,8 @@ _HALF = np.uint32(0xFFFF)
 class Wide(NamedTuple):
     """`high * 2^32 + low`, both uint32 of one shape."""
 
-    high: jax.Array
-    low: jax.Array
+    high: Any
+    low: Any
 
     def __add__(self, other: "Wide") -> "Wide":  # type: ignore[override]  # a sum, not a longer tuple
         low = self.low + other.low
@@ -32,7 +32,7 @@ class Wide(NamedTuple):
     @classmethod
     def of(cls, count: int) -> "Wide":
         """Of a whole number from 0 to 2^64 - 1."""
-        return cls(jnp.uint32(count >> 32), jnp.uint32(count & 0xFFFFFFFF))
+        return cls(np.uint32(count >> 32), np.uint32(count & 0xFFFFFFFF))
 
     def exceeds(self, other: "Wide") -> jax.Array:
         """Where it is the larger one."""
@@ -40,7 +40,7 @@ class Wide(NamedTuple):
 
     def rounded(self) -> jax.Array:
         """As float32."""
-        return self.high.astype(jnp.float32) * np.float32(2**32) + self.low.astype(jnp.float32)
+        return self.high.astype(np.float32) * np.float32(2**32) + self.low.astype(np.float32)
 
 
 def product(factors: Iterable[Any]) -> Wide:
