@@ -9,6 +9,7 @@ import numpy as np
 import optax
 from flax import nnx
 
+from metagen_jax.population.devices import accelerator
 from metagen_jax.population.program import evaluation_batches
 from metagen_jax.population.scores import Sums, sums
 from metagen_jax.population.weights import Structure, Weights
@@ -49,7 +50,8 @@ def repeat_plain(
         updates, opt_state = optimizer.update(gradients, opt_state, params)
         return optax.apply_updates(params, updates), opt_state, loss
 
-    opt_state = optimizer.init(params)
+    # Placed as what a step returns, or the second step would be compiled anew.
+    opt_state = jax.device_put(optimizer.init(params), accelerator())
     losses = []
     for number in range(num_steps):
         params, opt_state, loss = step(params, opt_state, structure.module.train_batch(*arrays, number))
