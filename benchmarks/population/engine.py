@@ -6,7 +6,6 @@ A third, shorter round trains other candidates and counts what it compiles. Ever
 each candidate on 128 validation examples every 50 steps, which no peer does.
 """
 
-import functools
 import os
 import time
 from collections.abc import Sequence
@@ -50,9 +49,8 @@ def train(chosen: candidate_set.CandidateSet, device: str) -> measurement.Measur
         raise RuntimeError(f"asked for {device}, but JAX found {jax.default_backend()}")
     started = time.perf_counter()
     others = default_workers() - 1 if on_cpu else 0
-    again = functools.partial(prepared, chosen.spec, (*chosen.overrides, f"search={budget}"))
     notes: list[str] = []  # of the other processes, which say what they compile
-    with worker_processes(others, again, notes.append) as helpers:
+    with worker_processes(others, prep, notes.append) as helpers:
         return _measured(chosen, prep, helpers, compilations, notes, started)
 
 

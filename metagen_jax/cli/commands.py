@@ -10,7 +10,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -549,7 +548,7 @@ def _run(
     options = dataclasses.replace(options, plan=plan_of(prepared, options), starts=starts)
     for line in _overview(call, prepared, options):
         progress.note(line)
-    helpers = _helpers(means, prepared, codes, progress)
+    helpers = _helpers(means, prepared, progress)
     run = finished_run(prepared, options, call.words(), progress, helpers, complete)
     if means.memory is not None:
         remember(means.memory, prepared, run, note)
@@ -572,13 +571,9 @@ def _memory(file: Path | None, none: bool) -> Path | None:
 
 
 @contextlib.contextmanager
-def _helpers(
-    means: Means, prepared: "Prepared", codes: Path | None, progress: "RunConsole"
-) -> Iterator[list["RemoteLane"]]:
+def _helpers(means: Means, prepared: "Prepared", progress: "RunConsole") -> Iterator[list["RemoteLane"]]:
     """The other processes that train: on other hosts, or on this one. The console ends with them."""
     import jax
-
-    from metagen_jax.automl import pipeline
 
     with contextlib.closing(progress):
         if means.cluster is not None:
@@ -586,8 +581,7 @@ def _helpers(
                 yield lanes
             return
         count = means.workers or (default_workers() if jax.default_backend() == "cpu" else 1)
-        prepare = partial(pipeline.prepare, prepared.spec, prepared.space.predictor, codes)
-        with worker_processes(count - 1, prepare, progress.note) as lanes:
+        with worker_processes(count - 1, prepared, progress.note) as lanes:
             yield lanes
 
 

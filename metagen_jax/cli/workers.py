@@ -4,6 +4,7 @@ import contextlib
 import multiprocessing
 import signal
 from collections.abc import Callable, Iterator
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
@@ -24,13 +25,11 @@ def default_workers() -> int:
 
 
 @contextlib.contextmanager
-def worker_processes(
-    count: int, prepare: "Callable[[], Prepared]", note: Callable[[str], None]
-) -> Iterator[list["RemoteLane"]]:
+def worker_processes(count: int, prepared: "Prepared", note: Callable[[str], None]) -> Iterator[list["RemoteLane"]]:
     """Starts `count` processes and yields their lanes; they end with the context, and whenever this process does.
 
     Args:
-      prepare: what is trained; called in each of them. Their devices are like those of this process, since they inherit
+      prepared: what is trained; sent to each of them. Their devices are like those of this process, since they inherit
         the environment that `start_jax` has changed.
       note: told what they say.
     """
@@ -42,11 +41,11 @@ def worker_processes(
     try:
         for _ in range(count):
             ours, theirs = context.Pipe()
-            process = context.Process(target=work, args=(theirs, prepare), daemon=True)
+            process = context.Process(target=work, args=(theirs,), daemon=True)
             process.start()
             theirs.close()
             processes.append(process)
-            lanes.append(RemoteLane(lambda ours=ours: ours, note))  # type: ignore[misc]
+            lanes.append(RemoteLane(partial(_told, ours, prepared), note))
     finally:
         signal.signal(signal.SIGINT, interrupt)
     try:
@@ -57,7 +56,13 @@ def worker_processes(
             process.join()
 
 
-def work(connection: Connection, prepare: "Callable[[], Prepared]") -> None:
+def _told(connection: Connection, prepared: "Prepared") -> Connection:
+    """The connection to a process, once it has been sent what is trained; the thread of its lane waits until it is read."""
+    connection.send(prepared)
+    return connection
+
+
+def work(connection: Connection) -> None:
     """What a worker does: it trains whatever it is asked to until the other end is gone."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     load_extensions()
@@ -70,4 +75,4 @@ def work(connection: Connection, prepare: "Callable[[], Prepared]") -> None:
         connection.send(("note", message))
 
     with contextlib.suppress(EOFError, OSError):  # however the other process has ended
-        serve(connection, chunk_trainer(prepare(), None, note))
+        serve(connection, chunk_trainer(connection.recv(), None, note))

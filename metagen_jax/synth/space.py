@@ -49,6 +49,10 @@ class SearchSpace:
     predictor: Predictor
     target: "SearchSpace | None" = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        # What follows from the fields is found again where it is asked for.
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
     @property
     def largest(self) -> dict[str, int]:
         """The largest length of each searched axis."""

@@ -184,6 +184,10 @@ class CostModel:
     def _of_block(self) -> Callable[[Mapping[str, np.ndarray]], Costs]:
         return jax.jit(self.__call__)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # What was compiled stays in this process.
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
     def effort_of(self, real: Mapping[str, Any]) -> Effort:
         """What the latency is predicted from, at lengths that are `(N,)` float32."""
         return self.tallies.map(lambda tally: effort.amounts(tally, real)).at(real).effort()
