@@ -12,7 +12,6 @@ from metagen_jax.population.plan import Plan, StructureFacts, Workload, make_pla
 from metagen_jax.spec import ModelSpec
 from metagen_jax.synth.build import predictor_for
 from metagen_jax.synth.costs import Predictor
-from metagen_jax.synth.modalities import SIZE, STRUCTURE
 from metagen_jax.synth.space import SearchSpace
 
 if TYPE_CHECKING:
@@ -102,17 +101,15 @@ def table(plan: Plan) -> str:
 def _searched(space: SearchSpace) -> list[StructureFacts]:
     """What may be proposed, structure by structure."""
     networks = space.feasible_networks()
-    structural = [column for column, d in enumerate(space.dimensions) if d.kind == STRUCTURE]
     _, counted = space.feasible_share()
     facts = []
     for key, model in space.cost_models.items():
-        chosen = [np.array(space.dimensions[c].values)[networks[:, c]] for c in structural]
-        own = networks[np.all([values == value for values, value in zip(chosen, key, strict=True)], axis=0)]
+        own = networks[space.have_structure(key, networks)]
         share = len(own) / len(networks)
         if len(own) > SAMPLE_SIZE:
             own = np.random.default_rng(0).choice(own, SAMPLE_SIZE, replace=False)
         if len(own):
-            facts.append(StructureFacts(key, model, _sizes(space, own), space.allocated, share))
+            facts.append(StructureFacts(key, model, space.sizes(own), space.allocated, share))
         elif not counted:  # none in the sample, and still it may be proposed
             sample = {axis: np.array([length]) for axis, length in space.allocated.items()}
             facts.append(StructureFacts(key, model, sample, space.allocated, share))
@@ -122,12 +119,4 @@ def _searched(space: SearchSpace) -> list[StructureFacts]:
 def _only(space: SearchSpace, genotype: np.ndarray) -> list[StructureFacts]:
     blueprint = space.blueprint(genotype)
     key = space.structure_key(blueprint)
-    return [StructureFacts(key, space.cost_models[key], _sizes(space, genotype[None]), blueprint.sizes, share=1.0)]
-
-
-def _sizes(space: SearchSpace, genotypes: np.ndarray) -> dict[str, np.ndarray]:
-    return {
-        dimension.name: np.array(dimension.values)[genotypes[:, column]]
-        for column, dimension in enumerate(space.dimensions)
-        if dimension.kind == SIZE
-    }
+    return [StructureFacts(key, space.cost_models[key], space.sizes(genotype[None]), blueprint.sizes, share=1.0)]

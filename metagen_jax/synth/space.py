@@ -82,25 +82,31 @@ class SearchSpace:
             violation=self.violation,
         )
 
-    def sizes(self, genotypes: jax.Array) -> dict[str, jax.Array]:
-        """Returns the length of each searched axis: `(N, D)` int32 to `(N,)` int32 each."""
+    def sizes(self, genotypes: Any) -> dict[str, Any]:
+        """Returns the length of each searched axis: `(N, D)` int32, of NumPy or JAX, to `(N,)` int32 each."""
+        xp = genotypes.__array_namespace__()
         return {
-            dimension.name: jnp.array(dimension.values, jnp.int32)[genotypes[:, column]]
+            dimension.name: xp.array(dimension.values, np.int32)[genotypes[:, column]]
             for column, dimension in enumerate(self.dimensions)
             if dimension.kind == SIZE
         }
 
+    def have_structure(self, key: tuple[Any, ...], genotypes: Any) -> Any:
+        """Which of `(N, D)` genotypes, of NumPy or JAX, have the structure of this key: `(N,)` bool."""
+        xp = genotypes.__array_namespace__()
+        structural = [column for column, d in enumerate(self.dimensions) if d.kind == STRUCTURE]
+        chosen = xp.ones(len(genotypes), bool)
+        for column, value in zip(structural, key, strict=True):
+            alike = xp.array([other == value for other in self.dimensions[column].values])
+            chosen = chosen & alike[genotypes[:, column]]
+        return chosen
+
     def cost(self, genotypes: jax.Array) -> Costs:
         """Returns the costs of `(N, D)` genotypes; pure, to be jitted or vmapped at will."""
         sizes = self.sizes(genotypes)
-        structural = [c for c, d in enumerate(self.dimensions) if d.kind == STRUCTURE]
         total = None
         for key, model in self.cost_models.items():
-            costs = model(sizes)
-            chosen = jnp.ones(len(genotypes), bool)
-            for column, value in zip(structural, key, strict=True):
-                alike = jnp.array([other == value for other in self.dimensions[column].values])
-                chosen &= alike[genotypes[:, column]]
+            costs, chosen = model(sizes), self.have_structure(key, genotypes)
             total = costs if total is None else jax.tree.map(functools.partial(jnp.where, chosen), costs, total)
         assert total is not None
         return total
@@ -119,25 +125,16 @@ class SearchSpace:
 
     def compiled_cost(self, genotypes: np.ndarray) -> Costs:
         """What `cost` returns, as NumPy arrays; each structure is compiled once, for any number of genotypes."""
-        sizes = {
-            dimension.name: np.array(dimension.values)[genotypes[:, column]]
-            for column, dimension in enumerate(self.dimensions)
-            if dimension.kind == SIZE
-        }
-        structural = [(column, d.values) for column, d in enumerate(self.dimensions) if d.kind == STRUCTURE]
-        found = None
+        sizes, total = self.sizes(genotypes), None
         for key, model in self.cost_models.items():
-            chosen = np.ones(len(genotypes), bool)
-            for (column, values), value in zip(structural, key, strict=True):
-                chosen &= np.array([other == value for other in values])[genotypes[:, column]]
-            if not chosen.any() and found is not None:
-                continue
-            own = model.compiled({axis: lengths[chosen] for axis, lengths in sizes.items()})
-            found = found or jax.tree.map(lambda part: np.zeros(len(genotypes), part.dtype), own)
-            for whole, part in zip(jax.tree.leaves(found), jax.tree.leaves(own), strict=True):
-                whole[chosen] = part
-        assert found is not None
-        return found
+            chosen = self.have_structure(key, genotypes)
+            if chosen.any() or total is None:
+                costs = model.compiled({axis: lengths[chosen] for axis, lengths in sizes.items()})
+                total = total or jax.tree.map(lambda part: np.zeros(len(genotypes), part.dtype), costs)
+                for whole, part in zip(jax.tree.leaves(total), jax.tree.leaves(costs), strict=True):
+                    whole[chosen] = part
+        assert total is not None
+        return total
 
     def violation(self, genotypes: jax.Array) -> jax.Array:
         """How far each of `(N, D)` genotypes is outside the limits: `(N,)` float32, 0 inside, relative to the limit."""
