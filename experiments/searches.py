@@ -4,8 +4,8 @@ import argparse
 import multiprocessing
 import sys
 import tempfile
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from metagen_jax.automl.start import Start
 from metagen_jax.population.devices import population_mesh
 from metagen_jax.spec import Search
 
-JOBS = 4  # of one process of an experiment
+JOBS_OF_PROCESS = 4
 # Example specs, each with what it is given beside the steps of the experiment.
 TASKS: dict[str, tuple[str, ...]] = {
     "image_digits_demo": (),
@@ -71,15 +71,29 @@ def parse(description: str, results: Path, arguments: list[str] | None = None) -
     return parser.parse_args(arguments)
 
 
-def worker_pool(processes: int) -> ProcessPoolExecutor:
-    """Processes that are replaced after a few jobs: what JAX has compiled takes memory maps, which a process runs out of."""
-    return ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), max_tasks_per_child=JOBS)
+def side_by_side(processes: int, jobs: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
+    """Calls functions in other processes: each job is one with its arguments. Yields its number and what it returned.
+
+    After a few jobs there are new processes: what JAX has compiled takes memory maps, which a process runs out of.
+    """
+    batch = processes * JOBS_OF_PROCESS
+    for first in range(0, len(jobs), batch):
+        with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+            work = {pool.submit(*job): number for number, job in enumerate(jobs[first : first + batch], start=first)}
+            for done in as_completed(work):
+                yield work[done], done.result()
+
+
+def scratch(name: str) -> Path:
+    """A folder for what an experiment keeps for the next time, and nobody else needs."""
+    folder = Path(tempfile.gettempdir()) / f"metagen_jax_experiments_{name}"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def share_compilations(name: str) -> None:
     """Keeps what is compiled for the other processes of an experiment, and for the next time."""
-    folder = Path(tempfile.gettempdir()) / f"metagen_jax_experiments_{name}"
-    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_compilation_cache_dir", str(scratch(name)))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from experiments.refiner import page, run
+from experiments.searches import side_by_side
 from metagen_jax.automl.candidate import TRAINED, Candidate, Score
 from metagen_jax.automl.rungs import schedule
 from metagen_jax.spec.tasks import PROXIES
@@ -107,3 +108,9 @@ def test_a_short_form_measures_every_arm_and_every_proxy(monkeypatch: pytest.Mon
     assert [(row["proxy"], row["candidates"], row["known"]) for row in own] == [(name, 5, 5) for name in PROXIES]
     assert all((row["weight"] > 0) == (row["low"] > 0) for row in own)
     json.dumps([*rows, *own], allow_nan=False)
+
+
+def test_jobs_come_back_under_their_numbers_whichever_process_did_them():
+    assert dict(side_by_side(1, [(pow, 2, number) for number in range(6)])) == {
+        number: 2**number for number in range(6)
+    }

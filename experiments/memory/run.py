@@ -5,9 +5,10 @@
 
 Every task is searched without a memory. Then each is searched again from a memory of all the others (leave one task
 out), of those that have nothing to do with it, and of itself, also with half the parameters allowed. See README.md
-beside it. Writes results/memory.json after each seed; the same command goes on with the seeds that are not there.
+beside it. Writes results/memory.json after each of these; the same command goes on with what is not there.
 """
 
+import argparse
 import dataclasses
 import json
 import sys
@@ -24,7 +25,7 @@ import numpy as np
 
 from experiments import searches
 from experiments.provenance import provenance
-from experiments.searches import TASKS, parse, say, share_compilations, worker_pool
+from experiments.searches import TASKS, parse, say, scratch, share_compilations, side_by_side
 from metagen_jax.automl import objectives
 from metagen_jax.automl.meta_learner import MetaLearner, num_starts
 from metagen_jax.automl.pipeline import Prepared, Run, prepare
@@ -161,24 +162,35 @@ def main(arguments: list[str] | None = None) -> None:
     found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     rows, seconds = (found["rows"], found["seconds"]) if found.get("settings") == settings else ([], 0.0)
     options.results.mkdir(parents=True, exist_ok=True)
-    with worker_pool(options.processes) as pool:
-        for number in range(len(rows) // len(options.tasks), options.seeds):
-            started = time.monotonic()
-            cold_runs = {task: pool.submit(cold, task, number) for task in options.tasks}
-            colds = {task: run.result() for task, run in cold_runs.items()}
-            warm_runs = [pool.submit(warm, task, number, colds) for task in options.tasks]
-            rows += [run.result() for run in warm_runs]
-            seconds += time.monotonic() - started
+    started = time.monotonic()
+    for seed in range(options.seeds):
+        missing = [task for task in options.tasks if (task, seed) not in {(row["task"], row["seed"]) for row in rows}]
+        colds = colds_of(options, settings, seed) if missing else {}
+        for _, row in side_by_side(options.processes, [(warm, task, seed, colds) for task in missing]):
+            rows = sorted([*rows, row], key=lambda row: (row["seed"], options.tasks.index(row["task"])))
             result = {
                 **provenance("experiments/memory/run.py", jax.default_backend(), COLD_SEED),
                 "settings": settings,
-                "seconds": round(seconds, 1),
+                "seconds": round(seconds + time.monotonic() - started, 1),
                 "all": summary(rows),
-                **{task: summary([row for row in rows if row["task"] == task]) for task in options.tasks},
+                **{task: summary(own) for task in options.tasks if (own := [r for r in rows if r["task"] == task])},
                 "rows": rows,
             }
             file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        if missing:
             say(json.dumps(result["all"]))
+
+
+def colds_of(options: argparse.Namespace, settings: dict[str, Any], seed: int) -> dict[str, tuple[list[float], str]]:
+    """The searches of every task without a memory, by task; those of an earlier run that was cut off are kept."""
+    kept = scratch("memory") / f"colds-{seed}.json"
+    found = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    colds = found["colds"] if found.get("settings") == settings else {}
+    missing = [task for task in options.tasks if task not in colds]
+    for number, each in side_by_side(options.processes, [(cold, task, seed) for task in missing]):
+        colds[missing[number]] = each
+        kept.write_text(json.dumps({"settings": settings, "colds": colds}), encoding="utf-8")
+    return {task: colds[task] for task in options.tasks}
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ import math
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import as_completed
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ import scipy
 
 from experiments import searches
 from experiments.provenance import provenance
-from experiments.searches import TASKS, parse, say, share_compilations, worker_pool
+from experiments.searches import TASKS, parse, say, share_compilations, side_by_side
 from metagen_jax.automl.candidate import TRAINED, Candidate
 from metagen_jax.automl.pipeline import prepare
 from metagen_jax.automl.refiner import SearchResult
@@ -228,15 +227,14 @@ def main(arguments: list[str] | None = None) -> None:
     )
     rows, seconds = known(options)
     result = write(options, seconds, rows)
-    with worker_pool(options.processes) as pool:
-        work = {}
-        for kind, measure, tasks in (("compared", compared, COMPARED), ("ranked", ranked, tuple(TASKS))):
-            done = {(row["task"], row["seed"]) for row in rows[kind]}
-            asked = [(task, seed) for seed in range(options.seeds) for task in options.tasks if task in tasks]
-            work |= {pool.submit(measure, *each): kind for each in asked if each not in done}
-        for finished in as_completed(work):
-            rows[work[finished]] += finished.result()
-            result = write(options, seconds + time.monotonic() - started, rows)
+    jobs: list[tuple[Any, ...]] = []
+    for measure, tasks in ((compared, COMPARED), (ranked, tuple(TASKS))):
+        done = {(row["task"], row["seed"]) for row in rows[measure.__name__]}
+        asked = [(task, seed) for seed in range(options.seeds) for task in options.tasks if task in tasks]
+        jobs += [(measure, *each) for each in asked if each not in done]
+    for number, found in side_by_side(options.processes, jobs):
+        rows[jobs[number][0].__name__] += found
+        result = write(options, seconds + time.monotonic() - started, rows)
     print(json.dumps({name: result[name] for name in ("compared", "ranked")}, indent=1))
 
 
