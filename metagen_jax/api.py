@@ -12,6 +12,7 @@ from metagen_jax.automl.lanes import Lane
 from metagen_jax.automl.meta_learner import MetaLearner, num_starts
 from metagen_jax.automl.pipeline import Options, Prepared, Run
 from metagen_jax.automl.planning import plan_of, predictor_of_run
+from metagen_jax.automl.prior import STRATEGIES_WITH_PRIOR, Known, read_prior
 from metagen_jax.automl.progress import Progress, Silent
 from metagen_jax.automl.remembering import record_of
 from metagen_jax.automl.run_folder import RunFolder
@@ -75,7 +76,8 @@ def automl(
     def one(own: ModelSpec, given: Options, codes: Path | None = None, complete: bool = True) -> Run:
         prepared = pipeline.prepare(own, predictor_of_run(own, given), codes)
         starts = starts_of(prepared, given, given.starts or (() if cold else None), memory, told.note)
-        planned = dataclasses.replace(given, plan=plan_of(prepared, given), starts=starts)
+        prior = prior_of(prepared, given, given.prior or (() if cold else None), memory, told.note)
+        planned = dataclasses.replace(given, plan=plan_of(prepared, given), starts=starts, prior=prior)
         run = finished_run(prepared, planned, ("metagen_jax.automl", own.name), told, complete=complete)
         if memory is not None:
             remember(memory, prepared, run, told.note)
@@ -177,6 +179,27 @@ def starts_of(
         except MemoryFileError as error:
             note(str(error))
     return tuple(MetaLearner(None, portfolio).predict_good_starting_point(prepared, count))
+
+
+def prior_of(
+    prepared: Prepared,
+    options: Options,
+    given: tuple[Known, ...] | None,
+    memory: Path | None,
+    note: Callable[[str], None],
+) -> tuple[Known, ...]:
+    """What a strategy that predicts is told beforehand, decided like `starts_of`; nothing ships."""
+    begun = {} if options.fresh else RunFolder.for_spec(prepared.spec, options.out).unfinished_origin()
+    if begun:
+        return read_prior(begun)
+    is_read = prepared.spec.search.strategy in STRATEGIES_WITH_PRIOR and options.search and options.train_prototypes
+    if given is not None or memory is None or not is_read:
+        return given or ()
+    try:
+        with Memory(memory, note) as opened:
+            return tuple(MetaLearner(opened).predict_prior(prepared))
+    except MemoryFileError:  # which `starts_of` has said
+        return ()
 
 
 def remember(memory: Path, prepared: Prepared, run: Run, note: Callable[[str], None]) -> None:

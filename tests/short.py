@@ -26,7 +26,10 @@ FURTHER = {
         "test_chunks_shrink_until_they_fit_into_memory_and_the_numbers_stay",
         "test_a_program_that_cannot_be_compiled_fails_its_candidates_and_no_others",
     ),
-    "tests/automl/test_meta_learner.py": ("test_a_cold_run_starts_from_nothing",),
+    "tests/automl/test_meta_learner.py": (
+        "test_a_cold_run_starts_from_nothing",
+        "test_a_run_that_predicts_is_told_what_is_remembered_and_is_reproduced",
+    ),
     "tests/automl/test_portfolio_starts.py": (
         "test_a_run_starts_from_the_portfolio_and_is_reproduced_when_another_one_ships",
     ),

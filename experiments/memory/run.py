@@ -120,7 +120,7 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         for other in rows
         if other["task"] == row["task"] and other["seed"] != row["seed"]
     ]
-    again = [min(row["same_again"]) / row["goal"] for row in rows]
+    again = [min(row["same_again"]) / row["goal"] for row in rows if "same_again" in row]
     other = [min(row["other_seed"]) / row["goal"] for row in rows]
     winner = [row["other_seed"][0] / row["goal"] for row in rows]  # the first of the starts
     half = [min(row["half"]) / min(row["half_cold"]) for row in rows]
@@ -131,7 +131,7 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         **({"without_memory": _spread(np.array(other_searches))} if other_searches else {}),
         **({"from_unrelated": _spread(unrelated)} if len(unrelated := shares("unrelated")) else {}),
         "unrelated_starts": sum(row["unrelated_starts"] for row in rows),
-        "same_again_first_round": _spread(np.array(again)),
+        **({"same_again_first_round": _spread(np.array(again))} if again else {}),
         "other_seed_first_round": _spread(np.array(other)),
         "winner_at_other_seed": _spread(np.array(winner)),
         "half_budget_first_round": _spread(np.array(half)),

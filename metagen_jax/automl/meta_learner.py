@@ -5,13 +5,19 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+import jax.numpy as jnp
+import numpy as np
+
 from metagen_jax.automl.keys import InitialKey
+from metagen_jax.automl.objectives import measured_by, padded
 from metagen_jax.automl.pipeline import Prepared
+from metagen_jax.automl.prior import Known
 from metagen_jax.automl.remembering import task_of
 from metagen_jax.automl.start import MEMORY, PORTFOLIO, Start
 from metagen_jax.automl.transfer import Translator
-from metagen_jax.memory import RunRecord, Task, similarity
-from metagen_jax.spec import Search
+from metagen_jax.memory import Measured, RunRecord, Task, similarity
+from metagen_jax.search import normal_quantiles
+from metagen_jax.spec import Objective, Search
 from metagen_jax.spec.tasks import COSTS
 from metagen_jax.synth.architecture import Blueprint
 
@@ -19,6 +25,8 @@ LEAST_SIMILARITY = 0.2  # below it a task has nothing to say
 MOST_RUNS = 8  # that are looked into, the most similar first
 MOST_PLACES = 16  # of each, from the best on
 DECAY = 0.8  # of what a place counts, to the next one
+MOST_RUNS_KNOWN, MOST_KNOWN = 3, 32  # runs that a predictor is told of, and candidates of each: a fit takes cubic time
+NOISE_OF_SAME = 0.5  # variance of the rank of the same network for the same task, at other initial weights
 OF_PORTFOLIO = 0.5  # what a run that ships counts beside a run of this machine that is as similar
 
 
@@ -91,14 +99,36 @@ class MetaLearner:
                 break
             translator = translator or Translator(prepared.space)
             measured = run.candidates[position]
-            genotype = translator(
-                Blueprint.from_json(measured.blueprint), run.space, measured.costs["params"], _budget(run)
-            )
-            key = tuple(genotype.tolist())
+            key = tuple(_carried(translator, run, measured).tolist())
             initial_key = measured.initial_key and InitialKey(*measured.initial_key)
             start = Start(key, run.id, run.name, measured.number, position, round(alike, 4), source, initial_key)
             starts.setdefault(key, start)
         return list(starts.values())
+
+    def predict_prior(self, prepared: Prepared) -> list[Known]:
+        """How candidates of similar tasks ranked there, by the objectives of a spec, for a predictor of its losses.
+
+        Of the most similar runs of this machine, up to `MOST_KNOWN` candidates each, spread over their places. What
+        can be computed, such as parameters, is that of the candidate in the new space. The more similar a task, the less
+        noise its ranks are said to have.
+        """
+        name, features = task_of(prepared)
+        found: dict[tuple[int, ...], Known] = {}
+        translator = None
+        for source in (source for of, source, _ in self._sources if of == MEMORY):
+            for run, alike in itertools.islice(_similar(source, name, features, best=None), MOST_RUNS_KNOWN):
+                measured = _spread([each for each in run.candidates if each.place is not None])
+                measured = [each for each in measured if _has_qualities(each, prepared.spec.search.objectives)]
+                if not measured:
+                    continue
+                translator = translator or Translator(prepared.space)
+                rows = np.stack([_carried(translator, run, each) for each in measured])
+                for each, row, targets in zip(measured, rows, _targets(prepared, measured, rows), strict=True):
+                    key = tuple(row.tolist())
+                    noise = round(NOISE_OF_SAME / alike, 4)
+                    known = Known(key, targets, noise, run.id, run.name, each.number, round(alike, 4))
+                    found.setdefault(key, known)
+        return list(found.values())
 
     def _ranked(self, prepared: Prepared) -> list[tuple[float, str, RunRecord, float, int]]:
         """What counts most first: how much, where it is from, the run, its similarity, the place in it."""
@@ -112,17 +142,57 @@ class MetaLearner:
         return sorted(found, key=lambda each: (each[0], each[1], each[2].id))
 
 
-def _similar(source: Source, name: str, features: Mapping[str, float]) -> Iterator[tuple[RunRecord, float]]:
+def _carried(translator: Translator, run: RunRecord, measured: Measured) -> np.ndarray:
+    blueprint = Blueprint.from_json(measured.blueprint)
+    return translator(blueprint, run.space, measured.costs["params"], _budget(run))
+
+
+def _spread(candidates: Sequence[Measured]) -> list[Measured]:
+    """At most `MOST_KNOWN`, from the best to the worst."""
+    ordered = sorted(candidates, key=lambda each: each.place or 0)
+    count = min(len(ordered), MOST_KNOWN)
+    return [ordered[i] for i in np.linspace(0, len(ordered) - 1, count).round().astype(int)] if count else []
+
+
+def _has_qualities(measured: Measured, objectives: Sequence[Objective]) -> bool:
+    wanted = {measured_by(each.metric) for each in objectives if each.metric not in COSTS}
+    return wanted <= set(_qualities(measured))
+
+
+def _qualities(measured: Measured) -> Mapping[str, float]:
+    """The metrics of its prototype at the end of its training."""
+    return next((each["metrics"] for each in reversed(measured.measurements) if each["stage"] == "prototype"), {})
+
+
+def _targets(prepared: Prepared, measured: Sequence[Measured], genotypes: np.ndarray) -> list[tuple[float, ...]]:
+    """The normal quantiles of the ranks of candidates of one run, by each objective of a spec."""
+    objectives, costs = prepared.spec.search.objectives, prepared.space.costs_of(genotypes)
+    losses = [
+        [
+            (own[o.metric] if o.metric in COSTS else _qualities(each)[measured_by(o.metric)])
+            * (-1 if o.direction == "maximize" else 1)
+            for o in objectives
+        ]
+        for each, own in zip(measured, costs, strict=True)
+    ]
+    rows, valid = padded(np.array(losses, np.float32))
+    quantiles = np.asarray(normal_quantiles(rows, jnp.zeros(len(rows)), valid))[: len(measured)]
+    return [tuple(round(float(number), 4) for number in row) for row in quantiles]
+
+
+def _similar(
+    source: Source, name: str, features: Mapping[str, float], best: int | None = MOST_PLACES
+) -> Iterator[tuple[RunRecord, float]]:
     known = [(similarity(name, features, each.task, each.features), each.run) for each in source.tasks()]
     near = sorted((each for each in known if each[0] >= LEAST_SIMILARITY), key=lambda each: (-each[0], each[1]))
-    of_quality = ((run, alike) for run, alike in _loaded(source, near) if _is_of_quality(run))
+    of_quality = ((run, alike) for run, alike in _loaded(source, near, best) if _is_of_quality(run))
     return itertools.islice(of_quality, MOST_RUNS)
 
 
-def _loaded(source: Source, near: Iterable[tuple[float, str]]) -> Iterator[tuple[RunRecord, float]]:
+def _loaded(source: Source, near: Iterable[tuple[float, str]], best: int | None) -> Iterator[tuple[RunRecord, float]]:
     for alike, run in near:
         try:
-            record = source.load(run, MOST_PLACES)
+            record = source.load(run, best)
         except KeyError:  # another process has forgotten it in the meantime
             continue
         yield record, alike

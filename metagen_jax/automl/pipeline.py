@@ -24,6 +24,7 @@ from metagen_jax.automl.keys import keys_of
 from metagen_jax.automl.lanes import Lane
 from metagen_jax.automl.latency import Answer, answering
 from metagen_jax.automl.planning import plan_of
+from metagen_jax.automl.prior import Known
 from metagen_jax.automl.progress import Logged, Progress, Silent
 from metagen_jax.automl.prototype_trainer import OutOfTime, PrototypeTrainer
 from metagen_jax.automl.proxies import ZeroCost
@@ -71,6 +72,7 @@ class Options:
       measured: the content of a `latency.json`, so that a limit on time comes to the same verdicts; None: that of the
         interrupted run which goes on, if there is one.
       starts: what the search tries first, as the meta-learner found it.
+      prior: what a strategy that predicts is told beforehand, likewise.
       in_stages: whether this is one of the two stages of a run that learns from codes.
     """
 
@@ -84,6 +86,7 @@ class Options:
     disk_limit_bytes: int | None = None
     measured: dict[str, Any] | None = None
     starts: tuple[Start, ...] = ()
+    prior: tuple[Known, ...] = ()
     in_stages: bool = False
 
 
@@ -222,6 +225,8 @@ class _Runner:
         }
         if self._options.starts:
             given["starts"] = [start.to_json() for start in self._options.starts]
+        if self._options.prior:
+            given["prior"] = [known.to_json() for known in self._options.prior]
         if isinstance(self._dataset, CodeDataset):
             given["codes"] = sha256(self._dataset)
         origin = origin_of(self._dataset)
@@ -287,7 +292,14 @@ class _Runner:
             trainer = UNTRAINED
         starts = {start.genotype: start.initial_key for start in self._options.starts}
         engine = ArchitectureSearchEngine(
-            self._space, search, self._search_key, self._progress, self._prototypes, starts, self._zero_cost
+            self._space,
+            search,
+            self._search_key,
+            self._progress,
+            self._prototypes,
+            starts,
+            self._zero_cost,
+            self._options.prior,
         )
         refiner = ArchitectureRefiner(engine, search, trainer, self._progress, len(starts))
         self._progress.stage("search", search.budget * search.prototype_steps)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from metagen_jax.automl.prior import Known, read_prior
 from metagen_jax.automl.run_folder import SURROUNDINGS, RunFolder
 from metagen_jax.automl.start import Start, read_starts
 from metagen_jax.automl.stopwatch import read_latency
@@ -28,6 +29,7 @@ class Recorded:
       predictor: of the latencies.
       measured: the latencies that were measured; a limit on time comes to the same verdicts by them.
       starts: what the search tried first.
+      prior: what its predictor was told beforehand.
       sha256: the fingerprint of every artefact, by its path in the folder.
       autoencoder: the first of two stages, where it learnt from codes.
     """
@@ -43,6 +45,7 @@ class Recorded:
     predictor: Predictor
     measured: dict[str, Any] | None
     starts: tuple[Start, ...]
+    prior: tuple[Known, ...]
     sha256: dict[str, str]
     autoencoder: "Recorded | None"
 
@@ -69,6 +72,7 @@ def read_recorded(folder: Path) -> Recorded:
         predictor=Predictor(**manifest["latency"]),
         measured=read_latency(folder),
         starts=read_starts(manifest),
+        prior=read_prior(manifest),
         sha256=manifest["sha256"],
         autoencoder=read_recorded(first) if first.is_dir() else None,
         **manifest["options"],

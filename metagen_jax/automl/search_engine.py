@@ -13,9 +13,19 @@ import numpy as np
 from metagen_jax.automl import objectives
 from metagen_jax.automl.candidate import Candidate
 from metagen_jax.automl.keys import InitialKey
+from metagen_jax.automl.prior import STRATEGIES_WITH_PRIOR, Known, rows_of
 from metagen_jax.automl.progress import Progress
 from metagen_jax.automl.proxies import most_promising
-from metagen_jax.search import STRATEGIES, ProxyState, SearchStrategy, is_trusted, proxy_start, start_from, was_repaired
+from metagen_jax.search import (
+    STRATEGIES,
+    ProxyState,
+    SearchStrategy,
+    is_trusted,
+    predictor_guided,
+    proxy_start,
+    start_from,
+    was_repaired,
+)
 from metagen_jax.spec import Search
 from metagen_jax.spec.tasks import ZERO_COST
 from metagen_jax.synth.space import SearchSpace
@@ -43,6 +53,7 @@ class ArchitectureSearchEngine:
       prototypes: the space of what is trained, by the same genotypes; None: the space itself.
       starts: genotypes to propose first, each of D indices, with the key of its initial weights if it has one.
       zero_cost: fills in what the proxies of these names say of candidates; `ZeroCost`, where the search names any.
+      prior: what a strategy that predicts is told beforehand; none but `STRATEGIES_WITH_PRIOR` reads it.
 
     Raises:
       ValueError: the search names a proxy of zero cost, and there is nothing to read it with.
@@ -83,6 +94,7 @@ class ArchitectureSearchEngine:
         prototypes: SearchSpace | None = None,
         starts: Mapping[tuple[int, ...], InitialKey | None] = MappingProxyType({}),
         zero_cost: Callable[[Sequence[Candidate], Sequence[str]], None] | None = None,
+        prior: Sequence[Known] = (),
     ):
         self._untrained = tuple(name for name in search.proxies if name in ZERO_COST)
         if self._untrained and zero_cost is None:
@@ -92,7 +104,7 @@ class ArchitectureSearchEngine:
         self._search = search
         self._key = key
         self._progress = progress
-        self._starts = starts
+        self._starts, self._prior = starts, prior
         self._strategy = self._build_strategy()
         self._was_repaired = jax.jit(functools.partial(was_repaired, space.discrete))
         self._ask, self._tell = jax.jit(self._strategy.ask), jax.jit(self._strategy.tell)
@@ -105,7 +117,10 @@ class ArchitectureSearchEngine:
         search = self._search
         round_size, num_objectives = search.round_size, len(search.objectives)
         capacity = search.budget + round_size
-        strategy = STRATEGIES[search.strategy](
+        construct = STRATEGIES[search.strategy]
+        if self._prior and search.strategy in STRATEGIES_WITH_PRIOR:
+            construct = functools.partial(predictor_guided, prior=rows_of(self._prior))
+        strategy = construct(
             self._space.discrete, population_size=round_size, num_objectives=num_objectives, capacity=capacity
         )
         if search.proxy != "none":

@@ -39,6 +39,7 @@ from metagen_jax.synth.modalities import modality_of
 if TYPE_CHECKING:
     from metagen_jax.automl.lanes import RemoteLane
     from metagen_jax.automl.pipeline import Options, Prepared, Run
+    from metagen_jax.automl.prior import Known
     from metagen_jax.automl.reproduce import Recorded
     from metagen_jax.automl.start import Start
     from metagen_jax.cli.console import RunConsole
@@ -183,8 +184,8 @@ def automl(
     }
     overrides = [f"{path}={value}" for path, value in shorthand.items() if value is not None]
     overrides = [*_own_data(data, spec), *overrides, *(set_ or [])]
-    starts = () if cold else None
-    call = Call(spec, tuple(overrides), host_devices, time_limit, plan, train_prototypes, starts=starts)
+    nothing = () if cold else None
+    call = Call(spec, tuple(overrides), host_devices, time_limit, plan, train_prototypes, starts=nothing, prior=nothing)
     cluster = cluster_of(coordinator, num_processes, process_id)
     _build(call, Means(out, fresh, quiet, workers, disk_limit, cluster, _memory(memory, no_memory)))
 
@@ -397,6 +398,7 @@ class Call:
       predictor: of latencies; None: that of the interrupted run which goes on, or what is known of the device.
       starts: what the search tries first; None: those of the interrupted run which goes on, or what memory and portfolio
         have.
+      prior: what a strategy that predicts is told beforehand; None likewise.
       data_path: where the user's own data are; None: where the spec says.
       commit: of the data set of the Hugging Face Hub; None: what the spec says.
       first: how the autoencoder is trained whose codes are learnt from; None: with a plan and a predictor of its own.
@@ -412,6 +414,7 @@ class Call:
     predictor: "Predictor | None" = None
     measured: dict[str, Any] | None = None
     starts: "tuple[Start, ...] | None" = None
+    prior: "tuple[Known, ...] | None" = None
     data_path: str | None = None
     commit: str | None = None
     first: "Call | None" = None
@@ -424,6 +427,7 @@ class Call:
             train_prototypes=self.train_prototypes,
             search=self.search,
             starts=self.starts,
+            prior=self.prior,
         )
         return dataclasses.replace(self.first or given, path=Path(spec.locations.file))
 
@@ -534,7 +538,7 @@ def _run(
       codes: see `pipeline.prepare`.
       complete: False where what the run starts from was cut short.
     """
-    from metagen_jax.api import finished_run, remember, starts_of
+    from metagen_jax.api import finished_run, prior_of, remember, starts_of
     from metagen_jax.automl import pipeline
     from metagen_jax.automl.planning import plan_of, predictor_of_run
     from metagen_jax.cli.console import RunConsole
@@ -545,7 +549,8 @@ def _run(
         follow(prepared, _num_devices(), progress.note)
         return None
     starts = starts_of(prepared, options, call.starts, means.memory, note)
-    options = dataclasses.replace(options, plan=plan_of(prepared, options), starts=starts)
+    prior = prior_of(prepared, options, call.prior, means.memory, note)
+    options = dataclasses.replace(options, plan=plan_of(prepared, options), starts=starts, prior=prior)
     for line in _overview(call, prepared, options):
         progress.note(line)
     helpers = _helpers(means, prepared, progress)
@@ -607,6 +612,7 @@ def _again(recorded: "Recorded") -> Call:
         predictor=recorded.predictor,
         measured=recorded.measured,
         starts=recorded.starts,
+        prior=recorded.prior,
         train_prototypes=recorded.train_prototypes,
         search=recorded.search,
         first=None if recorded.autoencoder is None else _again(recorded.autoencoder),
@@ -644,6 +650,7 @@ def _overview(call: Call, prepared: "Prepared", options: "Options") -> list[str]
     import jax
 
     from metagen_jax.automl.planning import summary
+    from metagen_jax.automl.prior import describe as describe_prior
     from metagen_jax.automl.start import describe as describe_starts
     from metagen_jax.data import describe
 
@@ -672,6 +679,7 @@ def _overview(call: Call, prepared: "Prepared", options: "Options") -> list[str]
         *(f"trained  {line}" for line in _prototypes_note(prepared)),
         f"plan     {summary(prepared, options)}",
         *describe_starts(options.starts),
+        *describe_prior(options.prior),
     ]
 
 

@@ -28,7 +28,7 @@ from metagen_jax.search.pareto import (
     non_dominated_rank,
     pareto_mask,
 )
-from metagen_jax.search.predictor_guided import PredictorState, predictor_guided
+from metagen_jax.search.predictor_guided import PredictorState, Prior, normal_quantiles, predictor_guided
 from metagen_jax.search.proxy import ProxyState, is_trusted, proxy_start, rank_agreement
 from metagen_jax.search.random_search import random_search
 from metagen_jax.search.repair import Repaired, repair
@@ -69,6 +69,7 @@ __all__ = [
     "Nsga2State",
     "OptimizeResult",
     "PredictorState",
+    "Prior",
     "ProxyState",
     "Repaired",
     "Rung",
@@ -94,6 +95,7 @@ __all__ = [
     "knee_point",
     "local_search",
     "non_dominated_rank",
+    "normal_quantiles",
     "nsga2",
     "optimize",
     "optimize_with_rungs",

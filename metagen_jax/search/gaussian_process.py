@@ -83,6 +83,7 @@ def fit(
     targets: jax.Array,
     valid: jax.Array,
     num_steps: int,
+    own_noise: jax.Array | float = 0.0,
 ) -> Hyperparameters:
     """Moves hyperparameters uphill in posterior density, by Adam steps on their logarithms.
 
@@ -93,6 +94,7 @@ def fit(
       targets: `(C,)` float32 of mean 0 and variance about 1.
       valid: `(C,)` bool, True for real rows.
       num_steps: how many; each takes O(C^3) time.
+      own_noise: `(C,)` float32, variance of each target beyond the noise that all have.
     Returns:
       The hyperparameters.
     References:
@@ -103,14 +105,14 @@ def fit(
     identity = jnp.eye(genotypes.shape[0])
 
     def loss(hyperparameters: Hyperparameters, pull: jax.Array) -> jax.Array:
-        evidence = 0.5 * (pull * _gram(space, hyperparameters, genotypes, valid)).sum()
+        evidence = 0.5 * (pull * _gram(space, hyperparameters, genotypes, valid, own_noise)).sum()
         deviation = jax.tree.map(lambda value, expected: ((value - expected) ** 2).sum(), hyperparameters, mode)
         prior = 0.5 * sum(jax.tree.leaves(deviation)) / PRIOR_SPREAD**2
         return prior - evidence
 
     def step(carry, _):
         hyperparameters, moments = carry
-        factor = jnp.linalg.cholesky(_gram(space, hyperparameters, genotypes, valid))
+        factor = jnp.linalg.cholesky(_gram(space, hyperparameters, genotypes, valid, own_noise))
         inverse = cho_solve((factor, True), identity)
         weights = jnp.dot(inverse, targets, precision=MATMUL)
         gradient = jax.grad(loss)(hyperparameters, weights[:, None] * weights[None] - inverse)
@@ -128,6 +130,7 @@ def posterior(
     valid: jax.Array,
     queries: jax.Array,
     num_more: int = 0,
+    own_noise: jax.Array | float = 0.0,
 ) -> Posterior:
     """Predicts targets at new genotypes.
 
@@ -139,6 +142,7 @@ def posterior(
       valid: `(C,)` bool, True for real rows.
       queries: `(Q, D)`.
       num_more: N, how often `believe` will be called on the result.
+      own_noise: `(C,)` float32, variance of each target beyond the noise that all have.
     Returns:
       What to believe of the queries. O(C^3 + C^2 Q).
 
@@ -152,7 +156,7 @@ def posterior(
       >>> bool(belief.variance[0] < 0.05 < belief.variance[1])
       True
     """
-    factor = jnp.linalg.cholesky(_gram(space, hyperparameters, genotypes, valid))
+    factor = jnp.linalg.cholesky(_gram(space, hyperparameters, genotypes, valid, own_noise))
     across = jnp.where(valid[:, None], kernel(space, hyperparameters, genotypes, queries), 0.0)  # (C, Q)
     explained = solve_triangular(factor, across, lower=True)
     mean = jnp.dot(solve_triangular(factor, targets, lower=True), explained, precision=MATMUL)
@@ -191,8 +195,14 @@ def believe(
     )
 
 
-def _gram(space: Space, hyperparameters: Hyperparameters, genotypes: jax.Array, valid: jax.Array) -> jax.Array:
+def _gram(
+    space: Space,
+    hyperparameters: Hyperparameters,
+    genotypes: jax.Array,
+    valid: jax.Array,
+    own_noise: jax.Array | float,
+) -> jax.Array:
     """Covariance of noisy measurements, `(C, C)`; rows of padding are independent of everything."""
     real = valid[:, None] & valid[None]
     covariance = jnp.where(real, kernel(space, hyperparameters, genotypes, genotypes), 0.0)
-    return covariance + jnp.diag(jnp.where(valid, jnp.exp(hyperparameters.noise) + JITTER, 1.0))
+    return covariance + jnp.diag(jnp.where(valid, jnp.exp(hyperparameters.noise) + JITTER + own_noise, 1.0))

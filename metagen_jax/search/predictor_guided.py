@@ -37,8 +37,22 @@ class PredictorState(NamedTuple):
     seen: Seen
 
 
+class Prior(NamedTuple):
+    """What is believed of some genotypes before anything is told, such as from other tasks. K: how many, M: objectives."""
+
+    genotypes: jax.Array  # (K, D)
+    targets: jax.Array  # (K, M) float32, normal quantiles of their ranks there: below 0 is better than the middle
+    noise: jax.Array  # (K,) float32, variance of a target beyond that of a loss that is told; more counts less
+
+
 def predictor_guided(
-    space: Space, *, population_size: int, num_objectives: int, capacity: int, num_initial: int = NUM_INITIAL
+    space: Space,
+    *,
+    population_size: int,
+    num_objectives: int,
+    capacity: int,
+    num_initial: int = NUM_INITIAL,
+    prior: Prior | None = None,
 ) -> SearchStrategy:
     """Asks for what a Gaussian process expects to improve most.
 
@@ -57,11 +71,13 @@ def predictor_guided(
       num_objectives: M, columns of the losses that will be told.
       capacity: the most evaluations ever told. Beyond it the oldest are forgotten and may be proposed again.
       num_initial: rows told before the predictor is asked; until then proposals are spread over the space.
+      prior: what the process is told beside, as noisy targets; with it the predictor is asked from the beginning. What is
+        told counts more and more, since there is ever more of it, and it is less noisy.
     Returns:
       The strategy. An ask takes O(M C^3) time with C = min(capacity, 512) rows: beyond these the best half and the
       newest are kept.
     Raises:
-      ValueError: a setting is not positive.
+      ValueError: a setting is not positive, or the prior is not of K genotypes and M objectives.
     References:
       Jones, Schonlau and Welch, Efficient Global Optimization of Expensive Black-Box Functions, 1998 (expected
       improvement); Paria, Kandasamy and Poczos, A Flexible Framework for Multi-Objective Bayesian Optimization using
@@ -80,9 +96,19 @@ def predictor_guided(
       Traceback (most recent call last):
       ...
       ValueError: num_initial must be an int of 1 or more, got 0. For example num_initial=8.
+
+      What another task has shown decides where it looks first:
+
+      >>> other = jnp.linspace(-4.0, 4.0, 9)[:, None] * jnp.ones((1, 2))
+      >>> prior = Prior(other, jnp.abs(other[:, :1] - 3.0) - 2.0, jnp.full(9, 0.1))
+      >>> knowing = predictor_guided(space, population_size=4, num_objectives=1, capacity=16, prior=prior)
+      >>> genotypes, _ = jax.jit(knowing.ask)(jax.random.key(0), knowing.init(jax.random.key(1)))
+      >>> bool(genotypes.mean() > 1.0)
+      True
     """
     check_settings(space, population_size=population_size, num_objectives=num_objectives, capacity=capacity)
     check_counts(num_initial=num_initial)
+    prior = _checked(space, num_objectives, prior)
     num_rows = min(capacity, MAX_ROWS)
     pool_size = max(POOL_SIZE, 8 * population_size)
     num_fit_steps = max(4, min(24, 2 * population_size))
@@ -102,9 +128,8 @@ def predictor_guided(
     def ask(key: jax.Array, state: PredictorState) -> tuple[jax.Array, PredictorState]:
         key_breed, key_draw, key_fill, key_weights = jax.random.split(key, 4)
         valid = state.age > 0
-        knows_enough = valid.sum() >= num_initial
-        parents = state.genotypes[best_first(state.losses, valid, state.violations, NUM_PARENTS)]
-        children = breed(key_breed, space, parents, jnp.clip(valid.sum(), 1, NUM_PARENTS), pool_size // 2)
+        knows_enough = (valid.sum() >= num_initial) | bool(len(prior.genotypes))
+        children = breed(key_breed, space, *_parents(state, prior, valid.sum() >= num_initial), pool_size // 2)
         preferred = jnp.where(knows_enough, children, sample_uniform(key_draw, space, pool_size // 2))
         drawn = draw_unseen(
             key_fill,
@@ -119,7 +144,7 @@ def predictor_guided(
         weights = _random_weights(key_weights, population_size, num_objectives)
         genotypes, hyperparameters = jax.lax.cond(
             knows_enough,
-            lambda: _propose(space, state, pool, good, weights, num_fit_steps),
+            lambda: _propose(space, state, prior, pool, good, weights, num_fit_steps),
             lambda: (spread_out(space, pool, good, population_size), state.hyperparameters),
         )
         seen = remember_asked(space, state.seen, genotypes, drawn)
@@ -140,6 +165,33 @@ def predictor_guided(
     return SearchStrategy(init, ask, tell)
 
 
+def _checked(space: Space, num_objectives: int, prior: Prior | None) -> Prior:
+    """The prior in the types of the space; one of no genotypes where there is none."""
+    dimensions = space.num_dimensions
+    if prior is None:
+        return Prior(jnp.zeros((0, dimensions), space.dtype), jnp.zeros((0, num_objectives)), jnp.zeros(0))
+    count = len(prior.genotypes)
+    shapes = (prior.genotypes.shape, prior.targets.shape, prior.noise.shape)
+    if shapes != ((count, dimensions), (count, num_objectives), (count,)):
+        expected = f"(K, {dimensions}), (K, {num_objectives}) and (K,)"
+        raise ValueError(f"prior must have genotypes, targets and noise of shapes {expected}, got {shapes}.")
+    return Prior(
+        prior.genotypes.astype(space.dtype), prior.targets.astype(jnp.float32), prior.noise.astype(jnp.float32)
+    )
+
+
+def _parents(state: PredictorState, prior: Prior, by_told: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """What the local half of a pool is bred from, `(P, D)`, and how many of it count: the best told, or of the prior."""
+    valid = state.age > 0
+    told = state.genotypes[best_first(state.losses, valid, state.violations, NUM_PARENTS)]
+    num_told = jnp.clip(valid.sum(), 1, NUM_PARENTS)
+    count = min(len(prior.genotypes), NUM_PARENTS, len(told))
+    if count == 0:
+        return told, num_told
+    known = prior.genotypes[jnp.argsort(prior.targets.sum(axis=1))[:count]]
+    return jnp.where(by_told, told, told.at[:count].set(known)), jnp.where(by_told, num_told, count)
+
+
 def _keep(state: PredictorState, num_rows: int) -> PredictorState:
     """Keeps the best half of the places and fills the rest with the newest rows."""
     valid = state.age > 0
@@ -155,26 +207,37 @@ def _keep(state: PredictorState, num_rows: int) -> PredictorState:
 
 
 def _propose(
-    space: Space, state: PredictorState, pool: jax.Array, good: jax.Array, weights: jax.Array, num_fit_steps: int
+    space: Space,
+    state: PredictorState,
+    prior: Prior,
+    pool: jax.Array,
+    good: jax.Array,
+    weights: jax.Array,
+    num_fit_steps: int,
 ) -> tuple[jax.Array, Hyperparameters]:
     """Fits one process an objective and picks one candidate of the pool for each of `(N, M)` weights.
 
     Returns:
       `(N, D)` genotypes, and the hyperparameters, every leaf `(M, ...)`.
     """
-    valid = state.age > 0
-    targets = normal_quantiles(state.losses, state.violations, valid).T  # (M, C)
+    told = state.age > 0
+    told_targets = normal_quantiles(state.losses, state.violations, told).T  # (M, C)
+    targets = jnp.concatenate([told_targets, prior.targets.T], axis=1)  # (M, C + K)
+    genotypes = jnp.concatenate([state.genotypes, prior.genotypes])
+    valid = jnp.concatenate([told, jnp.ones(len(prior.genotypes), bool)])
+    noise = jnp.concatenate([jnp.zeros(told.size), prior.noise])
 
     def believe_in(start: Hyperparameters, targets: jax.Array) -> tuple[Hyperparameters, Posterior]:
-        fitted = gaussian_process.fit(space, start, state.genotypes, targets, valid, num_fit_steps)
+        fitted = gaussian_process.fit(space, start, genotypes, targets, valid, num_fit_steps, noise)
         belief = gaussian_process.posterior(
-            space, fitted, state.genotypes, targets, valid, pool, num_more=weights.shape[0]
+            space, fitted, genotypes, targets, valid, pool, num_more=weights.shape[0], own_noise=noise
         )
         return fitted, belief
 
     # A loop, because XLA solves batches of triangular systems on CPU many times slower than one after another.
     fitted, belief = jax.lax.map(lambda each: believe_in(*each), (state.hyperparameters, targets))
-    best = jnp.where(valid[None], targets, jnp.inf).min(axis=1)  # (M,)
+    counted = jnp.concatenate([told, jnp.broadcast_to(~told.any(), len(prior.genotypes))])
+    best = jnp.where(counted[None], targets, jnp.inf).min(axis=1)  # (M,)
     # Where fewer candidates are good than asked for, the others follow in the order of the pool.
     last_resort = -1e9 - jnp.arange(good.size, dtype=jnp.float32)
 

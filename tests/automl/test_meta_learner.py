@@ -10,8 +10,9 @@ import pytest
 from metagen_jax.automl.candidate import TRAINED, Candidate, Score
 from metagen_jax.automl.chunks import Member
 from metagen_jax.automl.keys import InitialKey
-from metagen_jax.automl.meta_learner import MetaLearner
+from metagen_jax.automl.meta_learner import NOISE_OF_SAME, MetaLearner
 from metagen_jax.automl.pipeline import Prepared, Run, chunk_trainer, prepare
+from metagen_jax.automl.prior import read_prior
 from metagen_jax.automl.remembering import record_of, task_of
 from metagen_jax.automl.start import read_starts
 from metagen_jax.automl.transfer import Translator
@@ -140,6 +141,42 @@ def test_what_was_never_trained_in_the_search_has_no_place(digits: Prepared):
     trained = [candidates[3], candidates[1]]
     run = Run(Path(), {}, trained, trained[0], candidates, finalists=[], latency=None, complete=True)
     assert [each.place for each in record_of(digits, run, "2026-11-27").candidates] == [None, 1, None, 0]
+
+
+def test_a_predictor_is_told_how_candidates_of_similar_tasks_ranked(digits: Prepared, tmp_path: Path):
+    genotypes = some(digits, 5)
+    run = record(digits, genotypes)
+    measured = tuple(
+        dataclasses.replace(
+            each, measurements=({"stage": "prototype", "step": 20, "metrics": {"loss": 1.0 + each.number}},)
+        )
+        for each in run.candidates[:4]
+    )
+    of_accuracy = prepare(load_spec(SPEC, ["search.objectives=[{metric: validation_accuracy, direction: maximize}]"]))
+    with remembered(tmp_path, dataclasses.replace(run, candidates=(*measured, run.candidates[4]))) as memory:
+        prior = MetaLearner(memory).predict_prior(digits)  # validation_loss and params
+        assert MetaLearner(memory).predict_prior(of_accuracy) == []  # which was not measured
+    assert [known.genotype for known in prior] == [tuple(row.tolist()) for row in genotypes[:4]]
+    assert [known.candidate for known in prior] == [0, 1, 2, 3]  # the last one has no loss
+    by_loss, by_params = np.array([known.targets for known in prior]).T
+    assert (np.diff(by_loss) > 0).all() and abs(by_loss.sum()) < 1e-6
+    params = [cost["params"] for cost in digits.space.costs_of(genotypes[:4])]
+    assert (np.argsort(by_params) == np.argsort(params)).all()
+    assert {known.noise for known in prior} == {NOISE_OF_SAME}  # of a task that is the same
+    assert list(read_prior({"prior": [known.to_json() for known in prior]})) == prior
+
+
+def test_a_run_that_predicts_is_told_what_is_remembered_and_is_reproduced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.delenv("METAGEN_COLD")
+    memory, second = tmp_path / "memory.sqlite", tmp_path / "second"
+    predicting = ("--set", "search.strategy=predictor_guided")
+    assert run_warm(tmp_path / "first", memory, "--cold") == 0
+    assert main(tiny_command("image", second, "--memory", str(memory), *predicting)) == 0
+    assert "the predictor knows 6 candidates of" in capsys.readouterr().err
+    assert len(json.loads((second / "manifest.json").read_text())["prior"]) == 6
+    assert main(["reproduce", str(second), "--quiet", "--workers", "1"]) == 0
 
 
 def run_warm(out: Path, memory: Path, *more: str) -> int:

@@ -5,9 +5,20 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
-from metagen_jax.search import Categorical, Continuous, Integer, Space, optimize, predictor_guided, random_search
-from metagen_jax.search.predictor_guided import normal_quantiles
+from metagen_jax.search import (
+    Categorical,
+    Continuous,
+    Integer,
+    Prior,
+    Space,
+    normal_quantiles,
+    optimize,
+    predictor_guided,
+    random_search,
+)
+from metagen_jax.search.sampling import sample_uniform
 
 SPACE = Space((Categorical(4), Integer(0, 7), Continuous(-2.0, 2.0), Continuous(1e-4, 1.0, log=True)))
 BUDGET = 32
@@ -36,6 +47,27 @@ def test_it_finds_far_better_mixed_genotypes_than_random_search():
 
 def test_only_the_order_of_losses_counts():
     np.testing.assert_array_equal(best_losses(predictor_guided), best_losses(predictor_guided, cubed))
+
+
+def first_losses(prior):
+    """True losses of the first proposals, `(seeds, N)`."""
+    strategy = predictor_guided(SPACE, population_size=4, num_objectives=1, capacity=BUDGET, prior=prior)
+    keys = jax.random.split(jax.random.key(0), 8)
+    return np.array(jax.jit(lambda: jax.lax.map(lambda key: loss(strategy.ask(key, strategy.init(key))[0]), keys))())
+
+
+def test_with_a_prior_from_a_similar_task_the_first_proposals_are_better():
+    rows = sample_uniform(jax.random.key(1), SPACE, 32)
+    similar = loss(rows + jnp.array([[0.0, 1.0, 0.2, 0.0]]))[:, None]
+    targets = normal_quantiles(similar, jnp.zeros(32), jnp.ones(32, bool))
+    knowing = first_losses(Prior(rows, targets, jnp.full(32, 0.5)))
+    assert np.median(knowing) < 0.5 * np.median(first_losses(None))
+
+
+def test_a_prior_of_another_space_is_refused():
+    prior = Prior(jnp.zeros((3, 2)), jnp.zeros((3, 1)), jnp.ones(3))
+    with pytest.raises(ValueError, match=r"shapes \(K, 4\), \(K, 1\) and \(K,\), got \(\(3, 2\)"):
+        predictor_guided(SPACE, population_size=2, num_objectives=1, capacity=6, prior=prior)
 
 
 def cubed(losses):
