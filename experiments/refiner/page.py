@@ -84,7 +84,7 @@ def page(result: dict[str, Any]) -> str:
         compared=compared_table(result["compared"]),
         ranked=ranked_table(result["ranked"]),
         verdict=verdict(result["ranked"]),
-        provenance=f"{result['date']}, `{result['command']}`, {result['machine']}, jax {result['versions']['jax']}.",
+        provenance=f"{result['date']}, {result['machine']}, jax {result['versions']['jax']}; last `{result['command']}`.",
     )
 
 
