@@ -9,6 +9,7 @@ beside it. Writes results/memory.json after each of these; the same command goes
 """
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import sys
@@ -31,6 +32,7 @@ from metagen_jax.automl.meta_learner import MetaLearner, num_starts
 from metagen_jax.automl.pipeline import Prepared, Run, prepare
 from metagen_jax.automl.remembering import record_of
 from metagen_jax.automl.start import Start
+from metagen_jax.errors import InfeasibleError
 from metagen_jax.memory import Memory, RunRecord
 from metagen_jax.spec import load_spec
 
@@ -91,10 +93,11 @@ def warm(task: str, number: int, colds: dict[str, tuple[list[float], str]]) -> d
         again = spec_of(task, seed + number)
         row[name] = search(again, ROUND, starts_from(again, [records[task]]))[0]
     half_of = f"constraints.parameter_budget={_most(prepared) // 2}"
-    halved = spec_of(task, COLD_SEED + number, half_of)
-    row["half"] = search(halved, ROUND, starts_from(halved, [records[task]]))[0]
-    row["half_cold"] = search(spec_of(task, WARM_SEED + number, half_of), BUDGET)[0]
-    say(task, "warm", number, goal, reached(row["others"], goal), min(row["same_again"]), min(row["half"]))
+    with contextlib.suppress(InfeasibleError):  # no network of the edge's family is so small
+        halved = spec_of(task, COLD_SEED + number, half_of)
+        row["half"] = search(halved, ROUND, starts_from(halved, [records[task]]))[0]
+        row["half_cold"] = search(spec_of(task, WARM_SEED + number, half_of), BUDGET)[0]
+    say(task, "warm", number, goal, reached(row["others"], goal), min(row["same_again"]))
     return row
 
 
@@ -123,7 +126,7 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     again = [min(row["same_again"]) / row["goal"] for row in rows if "same_again" in row]
     other = [min(row["other_seed"]) / row["goal"] for row in rows]
     winner = [row["other_seed"][0] / row["goal"] for row in rows]  # the first of the starts
-    half = [min(row["half"]) / min(row["half_cold"]) for row in rows]
+    half = [min(row["half"]) / min(row["half_cold"]) for row in rows if "half" in row]
     first = [min(row["cold"][:ROUND]) / row["goal"] for row in rows]
     return {
         "searches": len(rows),
@@ -134,7 +137,7 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         **({"same_again_first_round": _spread(np.array(again))} if again else {}),
         "other_seed_first_round": _spread(np.array(other)),
         "winner_at_other_seed": _spread(np.array(winner)),
-        "half_budget_first_round": _spread(np.array(half)),
+        **({"half_budget_first_round": _spread(np.array(half))} if half else {}),
         "first_round_without_memory": _spread(np.array(first)),
     }
 
