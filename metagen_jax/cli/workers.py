@@ -2,6 +2,7 @@
 
 import contextlib
 import multiprocessing
+import pickle
 import signal
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -58,7 +59,10 @@ def worker_processes(count: int, prepared: "Prepared", note: Callable[[str], Non
 
 def _told(connection: Connection, prepared: "Prepared") -> Connection:
     """The connection to a process, once it has been sent what is trained; the thread of its lane waits until it is read."""
-    connection.send(prepared)
+    try:
+        connection.send(prepared)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:  # of an extension
+        raise OSError(f"it cannot be sent what is trained: {error}") from error
     return connection
 
 
