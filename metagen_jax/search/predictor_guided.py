@@ -127,9 +127,9 @@ def predictor_guided(
 
     def ask(key: jax.Array, state: PredictorState) -> tuple[jax.Array, PredictorState]:
         key_breed, key_draw, key_fill, key_weights = jax.random.split(key, 4)
-        valid = state.age > 0
-        knows_enough = (valid.sum() >= num_initial) | bool(len(prior.genotypes))
-        children = breed(key_breed, space, *_parents(state, prior, valid.sum() >= num_initial), pool_size // 2)
+        was_told_enough = (state.age > 0).sum() >= num_initial
+        knows_enough = was_told_enough | bool(len(prior.genotypes))
+        children = breed(key_breed, space, *_parents(state, prior, was_told_enough), pool_size // 2)
         preferred = jnp.where(knows_enough, children, sample_uniform(key_draw, space, pool_size // 2))
         drawn = draw_unseen(
             key_fill,
