@@ -31,6 +31,21 @@ from metagen_jax.spec.tasks import ZERO_COST
 from metagen_jax.synth.space import SearchSpace
 
 
+# A strategy is a long program that runs a few times. On a CPU the older of XLA's ways to write the code of its many small
+# operations takes two thirds of the time, and leaving out LLVM's optimisation as well a fifth. Then an ask takes up to
+# three times as long, which with more candidates than these costs more than it saves.
+QUICK_TO_COMPILE = {"xla_cpu_use_fusion_emitters": False}
+QUICKEST_TO_COMPILE = {**QUICK_TO_COMPILE, "xla_backend_optimization_level": 0}
+MOST_COMPILED_QUICKEST = 64
+
+
+def _compiler_options(budget: int) -> dict[str, Any] | None:
+    """How the strategy of a search for so many candidates is compiled."""
+    if jax.default_backend() != "cpu":
+        return None
+    return QUICKEST_TO_COMPILE if budget <= MOST_COMPILED_QUICKEST else QUICK_TO_COMPILE
+
+
 class Proposal(NamedTuple):
     """What a round is to train, and what was left out or moved."""
 
@@ -106,9 +121,10 @@ class ArchitectureSearchEngine:
         self._progress = progress
         self._starts, self._prior = starts, prior
         self._strategy = self._build_strategy()
-        self._was_repaired = jax.jit(functools.partial(was_repaired, space.discrete))
-        self._ask, self._tell = jax.jit(self._strategy.ask), jax.jit(self._strategy.tell)
-        self._state = self._strategy.init(jax.random.fold_in(key, 0))
+        jit = functools.partial(jax.jit, compiler_options=_compiler_options(search.budget))
+        self._was_repaired = jit(functools.partial(was_repaired, space.discrete))
+        self._ask, self._tell = jit(self._strategy.ask), jit(self._strategy.tell)
+        self._state = jit(self._strategy.init)(jax.random.fold_in(key, 0))
         self._seen: set[tuple[int, ...]] = set()
         self._rounds, self._num_proposed = 0, 0
         self.proxy: dict[str, Any] | None = None
