@@ -104,6 +104,11 @@ class Dealer:
         self._events: queue.SimpleQueue[tuple[_Hand, Any]] = queue.SimpleQueue()
         self._hands = [_Hand(lane, self._events) for lane in lanes]
 
+    def begin(self, plan: ProgramPlan, part: Part) -> None:
+        """Has the first lane compile a program in the background, and keeps work on it for that one."""
+        self._hands[0].lane.begin(plan, part)
+        self._hands[0].compiled.add(plan)
+
     def train(
         self,
         waiting: Waiting,

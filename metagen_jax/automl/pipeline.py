@@ -30,7 +30,7 @@ from metagen_jax.automl.prototype_trainer import OutOfTime, PrototypeTrainer
 from metagen_jax.automl.proxies import ZeroCost
 from metagen_jax.automl.refiner import ArchitectureRefiner, SearchResult
 from metagen_jax.automl.run_folder import CHECKPOINTS, DATABASE, LOG, RunFolder, write_json
-from metagen_jax.automl.rungs import Schedule, schedule
+from metagen_jax.automl.rungs import Schedule, schedule, schedule_of
 from metagen_jax.automl.samples import sample_answers, write_pictures
 from metagen_jax.automl.search_engine import ArchitectureSearchEngine
 from metagen_jax.automl.start import Start
@@ -232,7 +232,8 @@ class _Runner:
         origin = origin_of(self._dataset)
         if origin is not None:
             given["hub"] = dataclasses.asdict(origin)
-        if self._folder.prepare(self._spec, given, self._options.fresh):
+        self._goes_on = self._folder.prepare(self._spec, given, self._options.fresh)
+        if self._goes_on:
             self._progress.note(f"going on with the run in {self._folder.path}")
         limited = longest_ms(self._spec) is not None
         measured = self._options.measured or read_latency(self._folder.path)
@@ -290,6 +291,8 @@ class _Runner:
             by_size = (Objective("params", "maximize"),)  # which nothing has to guess
             search = dataclasses.replace(search, objectives=by_size, proxies=COST_PROXIES, oversampling=1)
             trainer = UNTRAINED
+        elif not self._goes_on:  # else there may be nothing to train
+            self._trainer.begin_prototypes(schedule_of(search))
         starts = {start.genotype: start.initial_key for start in self._options.starts}
         engine = ArchitectureSearchEngine(
             self._space,

@@ -100,6 +100,15 @@ class PrototypeTrainer:
         """Nothing more will be trained; the other processes may go."""
         self._dealer.close()
 
+    def begin_prototypes(self, length: Schedule) -> None:
+        """Has the program that most candidates are expected in compiled here, in the background."""
+        program = max(self._plan.programs, key=lambda program: program.candidates)
+        self._dealer.begin(program, self._part(0, length.rungs[0], length))
+
+    def _part(self, first: int, last: int, length: Schedule) -> Part:
+        """Of the training of prototypes."""
+        return Part(first, last, length, self._space.modality.search_examples, keeps_states=last < length.steps)
+
     def train_prototypes(
         self,
         candidates: Sequence[Candidate],
@@ -120,7 +129,7 @@ class PrototypeTrainer:
         first = 0
         for rung, last in enumerate(length.rungs):
             ends = last == length.steps
-            part = Part(first, last, length, self._space.modality.search_examples, keeps_states=not ends)
+            part = self._part(first, last, length)
             for done in self._train(running, self._planned, part, states, self._check_time):
                 if done.segments and not ends:
                     states |= dict(zip(_numbers(done.candidates), done.segments[-1].states, strict=True))

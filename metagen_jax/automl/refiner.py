@@ -8,7 +8,7 @@ from metagen_jax.automl import objectives
 from metagen_jax.automl.candidate import PROPOSED, Candidate
 from metagen_jax.automl.progress import Progress
 from metagen_jax.automl.refinement_history import RefinementHistory
-from metagen_jax.automl.rungs import Schedule, schedule
+from metagen_jax.automl.rungs import Schedule, schedule_of
 from metagen_jax.automl.search_engine import ArchitectureSearchEngine
 from metagen_jax.spec import Search
 
@@ -138,8 +138,7 @@ class ArchitectureRefiner:
             self._progress.note(f"round {candidates[0].round}: {num_recalled} of {len(candidates)} already trained")
             self._progress.advance(num_recalled * steps)
         if new:
-            length = schedule(steps, self._search.rungs, self._search.reduction_factor)
-            self._trainer.train_prototypes(candidates, length, record, self._promoted)
+            self._trainer.train_prototypes(candidates, schedule_of(self._search), record, self._promoted)
 
     def _promoted(self, candidates: Sequence[Candidate], step: int, count: int) -> set[int]:
         return objectives.promoted(candidates, self._search.objectives, step, count)

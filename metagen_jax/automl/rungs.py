@@ -3,6 +3,8 @@
 import dataclasses
 import math
 
+from metagen_jax.spec import Search
+
 LONGEST_SEGMENT = 50  # steps between two returns to Python: progress, scores, time limit
 
 
@@ -42,3 +44,8 @@ def schedule(steps: int, num_rungs: int = 1, reduction_factor: int = 3) -> Sched
     segment = math.ceil(first / math.ceil(first / LONGEST_SEGMENT))
     ends = [math.ceil(first * reduction_factor**rung / segment) * segment for rung in range(num_rungs - 1)]
     return Schedule(steps, segment, (*sorted({end for end in ends if end < steps}), steps), reduction_factor)
+
+
+def schedule_of(search: Search) -> Schedule:
+    """That of the prototypes of a search."""
+    return schedule(search.prototype_steps, search.rungs, search.reduction_factor)

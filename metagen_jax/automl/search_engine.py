@@ -30,7 +30,6 @@ from metagen_jax.spec import Search
 from metagen_jax.spec.tasks import ZERO_COST
 from metagen_jax.synth.space import SearchSpace
 
-
 # A strategy is a long program that runs a few times. On a CPU the older of XLA's ways to write the code of its many small
 # operations takes two thirds of the time, and leaving out LLVM's optimisation as well a fifth. Then an ask takes up to
 # three times as long, which with more candidates than these costs more than it saves.

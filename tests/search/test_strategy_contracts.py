@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from metagen_jax.automl.search_engine import QUICKEST_TO_COMPILE
 from metagen_jax.search import (
     STRATEGIES,
     Categorical,
@@ -91,15 +92,16 @@ class Compiled(NamedTuple):
 @functools.cache
 def compiled(name: str, setting: str) -> Compiled:
     strategy, traces = construct(name, setting), []
+    jit = functools.partial(jax.jit, compiler_options=QUICKEST_TO_COMPILE)  # as a search does
 
     def noted(part: str, function: Callable) -> Callable:
         def traced(*arguments):
             traces.append(part)
             return function(*arguments)
 
-        return jax.jit(traced)
+        return jit(traced)
 
-    return Compiled(jax.jit(strategy.init), noted("ask", strategy.ask), noted("tell", strategy.tell), traces)
+    return Compiled(jit(strategy.init), noted("ask", strategy.ask), noted("tell", strategy.tell), traces)
 
 
 @functools.partial(jax.jit, static_argnums=1)
