@@ -16,15 +16,16 @@ def test_the_page_says_what_is_stored():
 def test_a_search_that_never_comes_to_the_goal_counts_as_longer_than_all():
     row = {"task": "digits", "seed": 0, "goal": 1.0, "cold": [3.0, 1.0], "unrelated_starts": 0, "half_cold": [2.0]}
     row |= {"others": [2.0] * run.LONGEST, "unrelated": [0.9], "same_again": [1.0], "half": [1.0, 3.0]}
-    row |= {"other_seed": [2.0, 1.5]}
+    row |= {"other_seed": [2.0, 1.5], "starts": [{}]}
     found = run.summary([row])
+    assert (found["starts"], found["better_than_a_start"]["median"]) == (1, 0.5)
     assert found["from_others"]["worst"] == (run.LONGEST + 1) / run.BUDGET
     assert found["from_unrelated"]["median"] == 1 / run.BUDGET
     assert (found["same_again_first_round"]["median"], found["half_budget_first_round"]["median"]) == (1.0, 0.5)
 
 
 def test_other_searches_without_a_memory_are_what_a_goal_is_measured_by():
-    row = {"task": "digits", "unrelated_starts": 0, "half_cold": [1.0], "half": [1.0]}
+    row = {"task": "digits", "unrelated_starts": 0, "half_cold": [1.0], "half": [1.0], "starts": []}
     lucky = row | {
         "seed": 0,
         "goal": 1.0,

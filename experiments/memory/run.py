@@ -123,6 +123,9 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         for other in rows
         if other["task"] == row["task"] and other["seed"] != row["seed"]
     ]
+    better = [
+        float(np.mean(np.array(row["cold"]) < loss)) for row in rows for loss in row["others"][: len(row["starts"])]
+    ]
     again = [min(row["same_again"]) / row["goal"] for row in rows if "same_again" in row]
     other = [min(row["other_seed"]) / row["goal"] for row in rows]
     winner = [row["other_seed"][0] / row["goal"] for row in rows]  # the first of the starts
@@ -132,6 +135,8 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "searches": len(rows),
         "from_others": _spread(shares("others")),
         **({"without_memory": _spread(np.array(other_searches))} if other_searches else {}),
+        "starts": len(better),
+        **({"better_than_a_start": _spread(np.array(better))} if better else {}),
         **({"from_unrelated": _spread(unrelated)} if len(unrelated := shares("unrelated")) else {}),
         "unrelated_starts": sum(row["unrelated_starts"] for row in rows),
         **({"same_again_first_round": _spread(np.array(again))} if again else {}),

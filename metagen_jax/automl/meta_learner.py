@@ -27,6 +27,7 @@ MOST_PLACES = 16  # of each, from the best on
 DECAY = 0.8  # of what a place counts, to the next one
 MOST_RUNS_KNOWN, MOST_KNOWN = 3, 32  # runs that a predictor is told of, and candidates of each: a fit takes cubic time
 NOISE_OF_SAME = 0.5  # variance of the rank of the same network for the same task, at other initial weights
+OTHER_FAMILIES = 0.25  # of the starts at most, but one: what is carried over from another family is a guess
 OF_PORTFOLIO = 0.5  # what a run that ships counts beside a run of this machine that is as similar
 
 
@@ -45,8 +46,9 @@ class MetaLearner:
 
     Each candidate of a similar run counts for the similarity of the tasks times `DECAY` for each place that it is behind
     the best; what ships counts `OF_PORTFOLIO` as much. Those that count most are carried over into the space of the new
-    spec, where sizes are relative to the budget, and where each is moved within the limits. Each starts from the same key
-    of initial weights as it did: the same network for the same spec and seed turns out exactly as it was.
+    spec, where sizes are relative to the budget, and where each is moved within the limits; only one in four may be of
+    another family. Each starts from the same key of initial weights as it did: the same network for the same spec and
+    seed turns out exactly as it was.
 
     Args:
       memory: open; None: nothing is remembered.
@@ -93,16 +95,20 @@ class MetaLearner:
           count: how many; fewer come back where too little is remembered that is similar.
         """
         starts: dict[tuple[int, ...], Start] = {}
-        translator = None
+        translator, from_others = None, 0
         for _, source, run, alike, position in self._ranked(prepared):
             if len(starts) == count:
                 break
-            translator = translator or Translator(prepared.space)
             measured = run.candidates[position]
+            related = Blueprint.from_json(measured.blueprint).family == prepared.space.family.name
+            if not related and from_others >= max(1, int(count * OTHER_FAMILIES)):
+                continue
+            translator = translator or Translator(prepared.space)
             key = tuple(_carried(translator, run, measured).tolist())
             initial_key = measured.initial_key and InitialKey(*measured.initial_key)
             start = Start(key, run.id, run.name, measured.number, position, round(alike, 4), source, initial_key)
-            starts.setdefault(key, start)
+            if starts.setdefault(key, start) is start:
+                from_others += not related
         return list(starts.values())
 
     def predict_prior(self, prepared: Prepared) -> list[Known]:

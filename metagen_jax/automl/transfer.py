@@ -21,7 +21,7 @@ class Translator:
     Dimensions that both have by name are kept: words as they are; numbers as they are where the budget is the same, and
     else relative to what could be chosen, so that what was wide stays wide. Of the networks within the limits the
     nearest one is taken, and what counts is also which share of the budget it uses up. Training numbers keep their value
-    as nearly as can be.
+    as nearly as can be within a family; another family learns at other rates, so there it is their place that is kept.
 
     Args:
       space: where candidates are to go. D: its dimensions.
@@ -49,9 +49,14 @@ class Translator:
           budget: how many it could have at most; None without a limit.
         """
         same = self._budget == budget or _are_close(self._budget, budget)
+        related = blueprint.family == self._space.family.name
         had = {**blueprint.structure, **blueprint.sizes, **blueprint.hyperparameters}
+
+        def keeps_value(dimension: Dimension) -> bool:
+            return related if dimension.kind == HYPERPARAMETER else same
+
         wanted = [
-            _wanted(d, had.get(d.name), () if same or d.kind == HYPERPARAMETER else choices.get(d.name, ()))
+            _wanted(d, had.get(d.name), () if keeps_value(d) else choices.get(d.name, ()))
             for d in self._space.dimensions
         ]
         of_network = [column for column, d in enumerate(self._space.dimensions) if d.kind != HYPERPARAMETER]

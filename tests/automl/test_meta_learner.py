@@ -109,6 +109,29 @@ def test_another_family_takes_over_what_has_the_same_name(digits: Prepared):
     assert np.corrcoef(carried[:, depths], had)[0, 1] > 0.5
 
 
+def test_another_family_learns_at_a_rate_of_the_same_place_among_its_own(digits: Prepared):
+    cnn = prepare(load_spec(ROOT / "specs" / "image_digits_cnn.yaml"))
+    run = record(cnn, some(cnn, 20))
+    carried = np.stack(translate(run, Translator(digits.space), cnn.spec.constraints.max_params))
+    rates = [d.name for d in digits.space.dimensions].index("learning_rate")
+    own, theirs = digits.space.dimensions[rates].values, run.space["learning_rate"]
+    had = [Blueprint.from_json(each.blueprint).hyperparameters["learning_rate"] for each in run.candidates]
+    assert max(own) < max(theirs) and len(set(carried[:, rates])) > 1
+    for genotype, rate in zip(carried, had, strict=True):
+        place = np.interp(np.log(rate), np.log([theirs[0], theirs[-1]]), np.log([own[0], own[-1]]))
+        nearest = np.abs(np.log(own) - place).argmin()
+        assert genotype[rates] == nearest
+
+
+def test_of_other_families_come_one_in_four(digits: Prepared, tmp_path: Path):
+    cnn = prepare(load_spec(ROOT / "specs" / "image_digits_cnn.yaml"))
+    with remembered(tmp_path, record(cnn, some(cnn, 20), "other")) as memory:
+        assert len(MetaLearner(memory).predict_good_starting_point(digits, 8)) == 2
+        memory.merge([record(digits, some(digits, 20))])
+        starts = MetaLearner(memory).predict_good_starting_point(digits, 8)
+    assert len(starts) == 8 and sum(start.name == "other" for start in starts) <= 2
+
+
 def test_the_best_of_the_most_similar_run_come_first(digits: Prepared, half: Prepared, tmp_path: Path):
     best, of_half = some(digits, 12), some(half, 3)
     with remembered(tmp_path, record(digits, best), record(half, of_half, "half")) as memory:
