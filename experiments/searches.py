@@ -15,6 +15,7 @@ from metagen_jax.automl.candidate import Candidate
 from metagen_jax.automl.keys import keys_of
 from metagen_jax.automl.pipeline import Options, Prepared, Run
 from metagen_jax.automl.planning import new_plan
+from metagen_jax.automl.prior import Known
 from metagen_jax.automl.progress import Silent
 from metagen_jax.automl.prototype_trainer import PrototypeTrainer
 from metagen_jax.automl.proxies import ZeroCost
@@ -38,12 +39,15 @@ TASKS: dict[str, tuple[str, ...]] = {
 }
 
 
-def search(prepared: Prepared, settings: Search, starts: Sequence[Start] = ()) -> SearchResult:
+def search(
+    prepared: Prepared, settings: Search, starts: Sequence[Start] = (), prior: Sequence[Known] = ()
+) -> SearchResult:
     """A search without finalists, in one process.
 
     Args:
       settings: of the search, in the place of the spec's own.
       starts: what to begin with.
+      prior: what a strategy that predicts is told beforehand.
     """
     run_key, search_key = keys_of(prepared.spec)
     plan, mesh, silent = new_plan(prepared, Options()), population_mesh(1), Silent()
@@ -51,7 +55,7 @@ def search(prepared: Prepared, settings: Search, starts: Sequence[Start] = ()) -
     read = ZeroCost(prepared.prototypes, prepared.dataset, run_key, say)
     first = {start.genotype: start.initial_key for start in starts}
     engine = ArchitectureSearchEngine(
-        prepared.space, settings, search_key, silent, prepared.prototypes, first, zero_cost=read
+        prepared.space, settings, search_key, silent, prepared.prototypes, first, read, prior
     )
     return ArchitectureRefiner(engine, settings, trainer, silent, len(first)).run()
 

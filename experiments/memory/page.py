@@ -14,7 +14,7 @@ RESULTS = Path(__file__).parent / "results" / "memory.json"
 SCALE = Path(__file__).parent / "results" / "scale.json"
 PAGE = Path(__file__).parent / "README.md"
 HEADER = (
-    "| task | searches | from the others: median, worst | other searches without memory | starts | "
+    "| task | searches | from the others: median, worst | and a prior | other searches without memory | starts | "
     "candidates better than a start | unrelated starts | "
     "first round without memory | of the same spec again | with another seed | its winner there | of half the budget |"
 )
@@ -33,7 +33,8 @@ def _line(name: str, found: dict[str, Any]) -> str:
         return f"{found[kind]['median']:.{digits}f}, {found[kind]['worst']:.{digits}f}" if kind in found else "-"
 
     rounds = ("first_round_without_memory", "same_again_first_round", "other_seed_first_round", "winner_at_other_seed")
-    cells = [name, f"{found['searches']}", spread("from_others", 2), spread("without_memory", 2)]
+    cells = [name, f"{found['searches']}", spread("from_others", 2)]
+    cells += [spread("from_others_and_prior", 2), spread("without_memory", 2)]
     cells += [f"{found['starts']}", spread("better_than_a_start", 2), f"{found['unrelated_starts']}"]
     cells += [spread(kind, 3) for kind in (*rounds, "half_budget_first_round")]
     return f"| {' | '.join(cells)} |"

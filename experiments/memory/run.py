@@ -30,6 +30,7 @@ from experiments.searches import TASKS, parse, say, scratch, share_compilations,
 from metagen_jax.automl import objectives
 from metagen_jax.automl.meta_learner import MetaLearner, num_starts
 from metagen_jax.automl.pipeline import Prepared, Run, prepare
+from metagen_jax.automl.prior import Known
 from metagen_jax.automl.remembering import record_of
 from metagen_jax.automl.start import Start
 from metagen_jax.errors import InfeasibleError
@@ -48,20 +49,29 @@ def spec_of(task: str, seed: int, *more: str) -> Prepared:
     return prepare(load_spec(ROOT / "specs" / f"{task}.yaml", given))
 
 
-def search(prepared: Prepared, budget: int, starts: Sequence[Start] = ()) -> tuple[list[float], Run]:
+def search(
+    prepared: Prepared, budget: int, starts: Sequence[Start] = (), prior: Sequence[Known] = ()
+) -> tuple[list[float], Run]:
     """Returns the value of the first objective of each candidate, in order, infinite where it failed; and the run."""
     settings = dataclasses.replace(prepared.spec.search, budget=budget, rounds=budget // ROUND)
-    candidates = searches.search(prepared, settings, starts).candidates
+    candidates = searches.search(prepared, settings, starts, prior).candidates
     losses = objectives.losses(candidates, settings.objectives)[:, 0]
     values = np.where(np.isfinite(losses), losses, np.inf).tolist()
     return values, searches.run_of(candidates)
 
 
 def starts_from(prepared: Prepared, records: Sequence[RunRecord]) -> list[Start]:
+    return _learnt(prepared, records)[0]
+
+
+def _learnt(prepared: Prepared, records: Sequence[RunRecord]) -> tuple[list[Start], list[Known]]:
+    """What a memory of these runs has for a spec: starts, and what a predictor is told."""
     with tempfile.TemporaryDirectory() as folder, Memory(Path(folder) / "memory.sqlite") as memory:
         memory.merge(records)
         settings = dataclasses.replace(prepared.spec.search, budget=BUDGET, rounds=BUDGET // ROUND)
-        return MetaLearner(memory).predict_good_starting_point(prepared, num_starts(settings))
+        learner = MetaLearner(memory)
+        starts = learner.predict_good_starting_point(prepared, num_starts(settings))
+        return starts, learner.predict_prior(prepared)
 
 
 def cold(task: str, number: int) -> tuple[list[float], str]:
@@ -82,8 +92,10 @@ def warm(task: str, number: int, colds: dict[str, tuple[list[float], str]]) -> d
     unrelated = [record for record in others if not _kinds(record.task) & _kinds(records[task].task)]
     goal = min(colds[task][0])
     row: dict[str, Any] = {"task": task, "seed": number, "goal": goal, "cold": colds[task][0]}
-    starts = starts_from(prepared, others)
+    starts, prior = _learnt(prepared, others)
     row["others"] = search(prepared, LONGEST, starts)[0]
+    if prior:
+        row["others_and_prior"] = search(prepared, LONGEST, starts, prior)[0]
     row["starts"] = [start.to_json() for start in starts]
     far = starts_from(prepared, unrelated)
     row["unrelated_starts"] = len(far)
@@ -134,6 +146,7 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {
         "searches": len(rows),
         "from_others": _spread(shares("others")),
+        **({"from_others_and_prior": _spread(prior)} if len(prior := shares("others_and_prior")) else {}),
         **({"without_memory": _spread(np.array(other_searches))} if other_searches else {}),
         "starts": len(better),
         **({"better_than_a_start": _spread(np.array(better))} if better else {}),
