@@ -60,6 +60,11 @@ class _Hand:
         self.compiled.add(task.program)
         self._orders.put(task)
 
+    def begin(self, plan: ProgramPlan, part: Part) -> None:
+        """Has a program compiled in the background."""
+        self.compiled.add(plan)
+        self._orders.put((plan, part))
+
     def reply(self, goes_on: bool) -> None:
         """To a segment."""
         self._orders.put(goes_on)
@@ -70,8 +75,11 @@ class _Hand:
     def _work(self) -> None:
         try:
             self._events.put((self, self.lane.connect()))
-            while (task := self._orders.get()) is not None:
-                self._events.put((self, self._train(task)))
+            while (order := self._orders.get()) is not None:
+                if isinstance(order, Task):
+                    self._events.put((self, self._train(order)))
+                else:
+                    self.lane.begin(*order)
         except LaneLost as error:
             self._events.put((self, error))
 
@@ -104,10 +112,10 @@ class Dealer:
         self._events: queue.SimpleQueue[tuple[_Hand, Any]] = queue.SimpleQueue()
         self._hands = [_Hand(lane, self._events) for lane in lanes]
 
-    def begin(self, plan: ProgramPlan, part: Part) -> None:
-        """Has the first lane compile a program in the background, and keeps work on it for that one."""
-        self._hands[0].lane.begin(plan, part)
-        self._hands[0].compiled.add(plan)
+    def begin(self, plans: Sequence[ProgramPlan], part: Part) -> None:
+        """Has each lane compile one of these programs in the background, as far as they go; its work is kept for that lane."""
+        for hand, plan in zip(self._hands, plans, strict=False):
+            hand.begin(plan, part)
 
     def train(
         self,

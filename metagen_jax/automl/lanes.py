@@ -25,7 +25,7 @@ class Lane(Protocol):
         """
 
     def begin(self, program: ProgramPlan, part: Part) -> None:
-        """Has a program compiled in the background, if it can."""
+        """Has a program compiled in the background; raises `LaneLost` too."""
 
     def train(self, task: Task) -> Iterator[Segment]:
         """See `ChunkTrainer.train`; raises `LaneLost` too."""
@@ -53,7 +53,8 @@ class LocalLane:
 
 
 # What goes over a connection, each a pair: from a worker ("ready", (devices, identity)), ("note", text),
-# ("segment", Segment), ("done", None), ("failed", exception); to it ("train", Task), ("go on", bool), ("end", None).
+# ("segment", Segment), ("done", None), ("failed", exception); to it ("begin", (ProgramPlan, Part)), ("train", Task),
+# ("go on", bool), ("end", None).
 
 
 class RemoteLane:
@@ -80,7 +81,8 @@ class RemoteLane:
             raise LaneLost("it was started with another spec, other data or other versions")
         return devices
 
-    def begin(self, program: ProgramPlan, part: Part) -> None: ...
+    def begin(self, program: ProgramPlan, part: Part) -> None:
+        self._send("begin", (program, part))
 
     def train(self, task: Task) -> Iterator[Segment]:
         self._send("train", task)
@@ -128,11 +130,15 @@ def serve(connection: Connection, trainer: ChunkTrainer, identity: str = "") -> 
     """Trains what the other end of the connection asks for, until it ends or says so."""
     connection.send(("ready", (trainer.mesh.size, identity)))
     while True:
-        kind, task = connection.recv()
+        kind, content = connection.recv()
         if kind == "end":
             return
+        if kind == "begin":
+            with contextlib.suppress(Exception):  # whoever trains with it is told
+                trainer.begin(*content)
+            continue
         try:
-            for segment in trainer.train(task):
+            for segment in trainer.train(content):
                 connection.send(("segment", segment))
                 if not connection.recv()[1]:
                     break

@@ -24,6 +24,7 @@ from metagen_jax.population.weights import Structure, Weights
 from metagen_jax.synth.architecture import Blueprint
 from metagen_jax.synth.space import SearchSpace
 
+LIKELY = 2  # candidates that are expected in a program which is compiled before anything is known of them
 NUM_LEGS = 20  # of the finalists' training: as often is the time limit looked at
 
 
@@ -101,9 +102,10 @@ class PrototypeTrainer:
         self._dealer.close()
 
     def begin_prototypes(self, length: Schedule) -> None:
-        """Has the program that most candidates are expected in compiled here, in the background."""
-        program = max(self._plan.programs, key=lambda program: program.candidates)
-        self._dealer.begin(program, self._part(0, length.rungs[0], length))
+        """Has the programs in which most candidates are expected compiled in the background, one on each lane."""
+        first, *others = sorted(self._plan.programs, key=lambda program: -program.candidates)
+        likely = [first, *(program for program in others if program.candidates >= LIKELY)]
+        self._dealer.begin(likely, self._part(0, length.rungs[0], length))
 
     def _part(self, first: int, last: int, length: Schedule) -> Part:
         """Of the training of prototypes."""

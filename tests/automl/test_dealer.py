@@ -113,16 +113,17 @@ def test_a_lane_takes_a_program_that_nobody_has_compiled_before_it_compiles_one_
     assert {lane.tasks[0].program.structure for lane in lanes} == {("long",), ("short",)}
 
 
-def test_what_the_first_lane_has_begun_beforehand_is_trained_by_it():
-    lanes = [StandIn(), StandIn()]
+def test_what_a_lane_has_begun_beforehand_is_trained_by_it():
+    lanes = [StandIn(), StandIn(), StandIn()]
     dealer = Dealer(lanes, lambda note: None)
     short, long = program("short", 1), program("long", 1, step_s=100.0)
-    dealer.begin(short, PART)
-    for hand in dealer._hands:
+    dealer.begin([short, long], PART)
+    for hand in dealer._hands[:2]:
         hand.num_devices = 1  # both have joined
-    list(dealer.train({long: candidates(0, 1), short: candidates(2, 3)}, PART, task_of, lambda chunk, segment: None))
-    assert [lane.begun for lane in lanes] == [["short"], []]
-    assert [lane.tasks[0].program for lane in lanes] == [short, long]
+    waiting = {long: candidates(0, 1), short: candidates(2, 3)}
+    list(dealer.train(waiting, PART, task_of, lambda chunk, segment: None))
+    assert [lane.begun for lane in lanes] == [["short"], ["long"], []]
+    assert [lane.tasks[0].program for lane in lanes[:2]] == [short, long]
 
 
 @pytest.mark.parametrize(("step_s", "shared"), [(100.0, True), (0.001, False)])
