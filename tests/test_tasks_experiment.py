@@ -19,6 +19,16 @@ def test_the_steps_of_a_search_are_those_of_all_its_trainings():
     assert run.total_steps(path, []) == 32 * 120 + 2 * 2000
 
 
+def test_what_is_stored_is_not_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    measured = []
+    monkeypatch.setattr(run, "measure", lambda command: measured.append(command) or {})
+    run.main(["image_cnn_edge", "--results", str(tmp_path)])
+    run.main(["image_cnn_edge", "--results", str(tmp_path), "--seeds", "2"])
+    assert len(measured) == 6 and len({tuple(command) for command in measured}) == 6
+    run.main(["image_cnn_edge", "--results", str(tmp_path), "--set", "search.budget=4"])  # another spec
+    assert len(measured) == 9
+
+
 @pytest.mark.slow
 def test_a_short_form_measures_all_three_kinds(tmp_path: Path):
     quick = [override for override in TINY["image"][1] if not override.startswith("architecture")]

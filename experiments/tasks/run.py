@@ -3,7 +3,8 @@
     python experiments/tasks/run.py                            # every spec that has a network by hand
     python experiments/tasks/run.py image_cnn_edge --seeds 3   # some specs, more seeds
 
-All three train for as many steps, of candidates and finalists together. See README.md beside it.
+All three train for as many steps, of candidates and finalists together. See README.md beside it. Results are written
+after each; the same command goes on with what is not there.
 """
 
 import argparse
@@ -38,28 +39,30 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     options.results.mkdir(parents=True, exist_ok=True)
     for name in options.specs or BY_HAND:
-        rows = [row for seed in range(options.seeds) for row in compare(name, options.set, seed)]
-        result = {**provenance("experiments/tasks/run.py", "two cores", options.seeds - 1), "spec": name, "rows": rows}
         path = options.results / f"{name}.json"
-        path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        rows = found["rows"] if found.get("set") == options.set else []
+        for seed in range(options.seeds):
+            for kind, command in commands(name, options.set, seed).items():
+                if any((row["seed"], row["kind"]) == (seed, kind) for row in rows):
+                    continue
+                rows.append({"kind": kind, "seed": seed, **measure(command)})
+                result = {**provenance("experiments/tasks/run.py", "two cores", seed), "spec": name, "set": options.set}
+                path.write_text(json.dumps({**result, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+                print(name, rows[-1], flush=True)
         print(path)
 
 
-def compare(name: str, overrides: list[str], seed: int) -> list[dict[str, Any]]:
-    """A row for each of the three kinds."""
+def commands(name: str, overrides: list[str], seed: int) -> dict[str, list[str]]:
+    """What is told to metagen, for each of the three kinds."""
     path = ROOT / "specs" / f"{name}.yaml"
     seeded = [*overrides, f"reproducibility.seed={seed}"]
     by_hand = [f"architecture.choices={json.dumps(BY_HAND[name])}", f"training.steps={total_steps(path, overrides)}"]
-    kinds = {
+    return {
         SEARCHED: ["automl", "--spec", str(path), *_set(seeded)],
         RANDOM: ["automl", "--spec", str(path), *_set([*seeded, "search.strategy=random"])],
         HAND: ["synth", str(path), *_set([*seeded, *by_hand])],
     }
-    rows = []
-    for kind, command in kinds.items():
-        rows.append({"kind": kind, "seed": seed, **measure(command)})
-        print(name, rows[-1], flush=True)
-    return rows
 
 
 def total_steps(path: Path, overrides: list[str]) -> int:
