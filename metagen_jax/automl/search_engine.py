@@ -40,7 +40,8 @@ MOST_COMPILED_QUICKEST = 64
 
 def _compiler_options(budget: int) -> dict[str, Any] | None:
     """How the strategy of a search for so many candidates is compiled."""
-    if jax.default_backend() != "cpu":
+    (device,) = jnp.zeros(()).devices()  # where it runs: beside an accelerator the command line makes it the CPU
+    if device.platform != "cpu":
         return None
     return QUICKEST_TO_COMPILE if budget <= MOST_COMPILED_QUICKEST else QUICK_TO_COMPILE
 
