@@ -25,7 +25,7 @@ class Lane(Protocol):
         """
 
     def begin(self, program: ProgramPlan, part: Part) -> None:
-        """Has a program compiled in the background; raises `LaneLost` too."""
+        """Has a program compiled in the background; raises `LaneLost` alone: what else goes wrong, its training says."""
 
     def train(self, task: Task) -> Iterator[Segment]:
         """See `ChunkTrainer.train`; raises `LaneLost` too."""
@@ -44,7 +44,8 @@ class LocalLane:
         return self._trainer.mesh.size
 
     def begin(self, program: ProgramPlan, part: Part) -> None:
-        self._trainer.begin(program, part)
+        with contextlib.suppress(Exception):
+            self._trainer.begin(program, part)
 
     def train(self, task: Task) -> Iterator[Segment]:
         return self._trainer.train(task)
@@ -134,8 +135,7 @@ def serve(connection: Connection, trainer: ChunkTrainer, identity: str = "") -> 
         if kind == "end":
             return
         if kind == "begin":
-            with contextlib.suppress(Exception):  # whoever trains with it is told
-                trainer.begin(*content)
+            LocalLane(trainer).begin(*content)
             continue
         try:
             for segment in trainer.train(content):

@@ -9,9 +9,10 @@ import pytest
 from metagen_jax.automl.candidate import Candidate
 from metagen_jax.automl.chunks import CannotCompile, Member, OutOfMemory, Part, Segment, Task
 from metagen_jax.automl.dealer import Dealer
-from metagen_jax.automl.lanes import LaneLost
+from metagen_jax.automl.lanes import LaneLost, LocalLane
 from metagen_jax.automl.programs import MOST_PROGRAMS
 from metagen_jax.automl.rungs import schedule
+from metagen_jax.population.devices import population_mesh
 from metagen_jax.population.plan import ProgramPlan
 from metagen_jax.synth.architecture import Blueprint
 
@@ -124,6 +125,25 @@ def test_what_a_lane_has_begun_beforehand_is_trained_by_it():
     list(dealer.train(waiting, PART, task_of, lambda chunk, segment: None))
     assert [lane.begun for lane in lanes] == [["short"], ["long"], []]
     assert [lane.tasks[0].program for lane in lanes[:2]] == [short, long]
+
+
+def test_what_cannot_be_begun_is_an_error_of_its_training():
+    class Broken:
+        mesh = population_mesh(1)
+
+        def begin(self, plan: ProgramPlan, part: Part) -> None:
+            raise ValueError("no such fragment")
+
+        def train(self, task: Task) -> Iterator[Segment]:
+            self.begin(task.program, task.part)
+            yield from ()
+
+    lane = LocalLane(Broken())
+    lane.begin(program("a"), PART)  # an error here would end the thread of the lane, and nobody would hear of it
+    dealer = Dealer([lane, LocalLane(Broken())], lambda note: None)
+    dealer.begin([program("a")], PART)
+    with pytest.raises(ValueError, match="no such fragment"):
+        list(dealer.train({program("a"): candidates(0)}, PART, task_of, lambda chunk, segment: None))
 
 
 @pytest.mark.parametrize(("step_s", "shared"), [(100.0, True), (0.001, False)])
